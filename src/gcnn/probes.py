@@ -1,0 +1,179 @@
+"""How tests look at a submission's modules: each probe runs beside the object and gives raw arrays or plain data back.
+
+In a student's kernel the probes work on the object itself. When a submission is judged, the same names work on a
+proxy and run in the submission's process; so no probe computes an error or an accuracy: that is the test's affair.
+"""
+
+import contextlib
+import copy
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from gcnn.training import train_model
+
+
+@contextlib.contextmanager
+def _mode(module: nn.Module, training: bool) -> Iterator[None]:
+    """Put a module and its children into a mode, and every one of them back into its own afterwards."""
+    before = [(child, child.training) for child in module.modules()]
+    module.train(training)
+    try:
+        yield
+    finally:
+        for child, was_training in before:
+            child.training = was_training
+
+
+def _device(module: nn.Module) -> torch.device:
+    tensor = next((t for t in [*module.parameters(), *module.buffers()]), None)
+    return torch.device("cpu") if tensor is None else tensor.device
+
+
+def predict(model: nn.Module, images: torch.Tensor, batch_size: int = 500) -> torch.Tensor:
+    """A model's outputs in evaluation mode, without gradients.
+
+    Args:
+        model: maps ``(B, 1, H, W)`` to ``(B, classes)``.
+        images: ``(N, 1, H, W)``, on any device.
+        batch_size: images per forward pass.
+
+    Returns:
+        ``(N, classes)`` on the CPU.
+    """
+    device = _device(model)
+    with _mode(model, False), torch.no_grad():
+        return torch.cat([model(batch.to(device)).cpu() for batch in images.split(batch_size)])
+
+
+def gradients(layer: nn.Module, x: torch.Tensor, cotangent: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Gradients of ``(layer(x) * cotangent).sum()``.
+
+    Returns:
+        ``{"input": …}`` and one entry per parameter name. What the output does not depend on has a gradient of zeros.
+    """
+    device = _device(layer)
+    x = x.detach().to(device).requires_grad_(True)
+    names, parameters = zip(*layer.named_parameters(), strict=True) if list(layer.parameters()) else ((), ())
+    total = (layer(x) * cotangent.to(device)).sum()
+    values = torch.autograd.grad(total, [x, *parameters], allow_unused=True)
+    tensors = zip(["input", *names], [x, *parameters], values, strict=True)
+    return {name: (torch.zeros_like(t) if g is None else g).detach().cpu() for name, t, g in tensors}
+
+
+def state(module: nn.Module) -> dict[str, torch.Tensor]:
+    """A module's parameters and buffers by name, in definition order, copied to the CPU."""
+    named = [*module.named_parameters(), *module.named_buffers()]
+    return {name: tensor.detach().cpu().clone() for name, tensor in named}
+
+
+def with_state(module: nn.Module, tensors: dict[str, torch.Tensor]) -> nn.Module:
+    """A copy of a module with these values in place of its own; what is not named keeps its value.
+
+    Args:
+        module: left as it is.
+        tensors: values by the names that `state` gives; shapes must be the module's.
+
+    Raises:
+        ValueError: a name the module does not have, or another shape.
+    """
+    twin = copy.deepcopy(module)
+    own = dict([*twin.named_parameters(), *twin.named_buffers()])
+    with torch.no_grad():
+        for name, value in tensors.items():
+            if name not in own:
+                raise ValueError(f"no parameter or buffer is called {name!r}; there are {', '.join(own) or 'none'}")
+            if own[name].shape != value.shape:
+                raise ValueError(f"{name} has shape {tuple(own[name].shape)}, not {tuple(value.shape)}")
+            own[name].copy_(value)
+    return twin
+
+
+def with_random_state(
+    module: nn.Module, generator: torch.Generator, dtype: torch.dtype = torch.float64
+) -> tuple[nn.Module, dict[str, torch.Tensor]]:
+    """A copy of a module in another dtype, with every number in it drawn anew, so that no start value can hide a mistake.
+
+    Returns:
+        The copy, and its values by name. Weights and biases are drawn from a normal distribution whose scale keeps
+        outputs near 1, variances uniformly from 0.5 to 1.5; integers keep their value.
+    """
+    values = {}
+    for name, tensor in state(in_dtype(module, dtype)).items():
+        if not tensor.is_floating_point():
+            values[name] = tensor
+        elif name.rpartition(".")[2] == "running_var":
+            values[name] = 0.5 + torch.rand(tensor.shape, generator=generator, dtype=dtype)
+        else:
+            fan_in = max(1, tensor[0].numel()) if tensor.dim() else 1
+            values[name] = torch.randn(tensor.shape, generator=generator, dtype=dtype) / fan_in**0.5
+    return with_state(in_dtype(module, dtype), values), values
+
+
+def parameter_count(module: nn.Module) -> int:
+    """How many numbers training may change."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+def train_mode(module: nn.Module, flag: bool) -> nn.Module:
+    """Put a module into training (``True``) or evaluation mode, and return it."""
+    return module.train(flag)
+
+
+def in_dtype(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """A copy of a module whose floating-point parameters and buffers have another dtype."""
+    return copy.deepcopy(module).to(dtype)
+
+
+def layer_order(model: nn.Module, x: torch.Tensor) -> list[str]:
+    """The modules that hold parameters of their own, by name, in the order in which they first run on ``x``.
+
+    The names are prefixes of those that `state` gives. Modules that never run are left out.
+    """
+    order: list[str] = []
+    handles = []
+    for name, module in model.named_modules():
+        if next(module.parameters(recurse=False), None) is not None:
+
+            def note(*_: object, name: str = name) -> None:
+                if name not in order:
+                    order.append(name)
+
+            handles.append(module.register_forward_pre_hook(note))
+    try:
+        predict(model, x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return order
+
+
+def retrained(model: nn.Module, seed: int) -> nn.Module:
+    """A fresh network of the same class, trained once more from another seed, in the same budget as a grader's.
+
+    A network that learns nothing in one run may have been unlucky; tests repeat a failed accuracy once.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        fresh = type(model)()
+    return train_model(fresh, budget="grading", seed=seed)
+
+
+@contextlib.contextmanager
+def raises(kind: type[BaseException], mentions: object = "", *, otherwise: str = "") -> Iterator[None]:
+    """Judge that the block raises an exception of this kind whose message names ``mentions``.
+
+    Raises:
+        AssertionError: nothing was raised, another kind was, or the message does not hold ``str(mentions)``.
+    """
+    try:
+        yield
+    except kind as error:
+        if str(mentions) not in str(error):
+            message = f"{kind.__name__} was raised, but its message {str(error)!r} does not name {mentions}"
+            raise AssertionError(message) from None
+    except Exception as error:
+        raise AssertionError(f"expected {kind.__name__}, got {type(error).__name__}: {error}. {otherwise}") from None
+    else:
+        raise AssertionError(f"expected {kind.__name__}, but nothing was raised. {otherwise}")

@@ -1,0 +1,2 @@
+# %% [markdown] start="release"
+# The release as students get it, with nothing written: no points.

@@ -1,0 +1,2 @@
+# %% [markdown] start="model"
+# The model answer to everything: every automatically graded point, bonus included.
