@@ -1,0 +1,167 @@
+"""How accurate are right and wrong networks after each budget, and how long does the training take?
+
+Trains the model solution's networks (answer cells of ``notebooks/gcnn.py``) and networks with typical mistakes, each
+from several seeds, and writes ``benchmarks/results/accuracy.json``. ``autograder.thresholds`` rests on these figures.
+
+    python benchmarks/accuracy.py                     # all of it: about half an hour on two cores
+    python benchmarks/accuracy.py --seeds 1 --out x.json   # a quick look
+
+Accuracies are percent: on the hidden digits in the grading budget (what a grader sees), on the public test digits in
+the standard budget (what a student sees). The hidden digits are turned by fixed angles here, not by those of a course's
+secret. A row's value is the mean over seeds; its spread has every seed's figure. ``none`` is no training at all.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from gcnn.data import MnistRotDataset, pad_digits, turn
+from gcnn.equivariance import reflect, rotate
+from gcnn.training import test_model, train_model
+
+ROOT = Path(__file__).resolve().parent.parent
+CLASSES = {
+    "c4cnn": "C4CNN",
+    "isotropic_cnn": "IsotropicCNN",
+    "c4cnn_bn": "C4CNNWithBatchNorm",
+    "d4cnn": "D4CNN",
+    "plain_cnn": "PlainCNN",
+}
+
+
+def solutions() -> dict[str, object]:
+    """The names that the model solution's answer cells define, and the given ordinary network."""
+    names: dict[str, object] = {"torch": torch, "F": F, "nn": nn, "rotate": rotate, "reflect": reflect}
+    for cell in re.split(r"(?m)^# %%", (ROOT / "notebooks" / "gcnn.py").read_text())[1:]:
+        header, _, body = cell.partition("\n")
+        if "[markdown]" not in header and ("answer=" in header or "class PlainCNN" in body):
+            exec(body, names)
+    return names
+
+
+def no_roll(weight: torch.Tensor) -> torch.Tensor:
+    """A mistake in GroupConv2d: the filters are turned, but not rolled along the group axis."""
+    return torch.stack([rotate(weight, s) for s in range(4)], dim=1)
+
+
+def no_turn(weight: torch.Tensor) -> torch.Tensor:
+    """A mistake in both layers: four copies of each filter in place of its four orientations."""
+    return torch.stack([weight] * 4, dim=1)
+
+
+def no_gradient(weight: torch.Tensor) -> torch.Tensor:
+    """A mistake in GroupConv2d: the right filters, cut off from the weight, so that it is never trained."""
+    return torch.stack([rotate(weight.detach(), s).roll(s, dims=2) for s in range(4)], dim=1)
+
+
+def wrong(lifting: object = None, group: object = None) -> type[nn.Module]:
+    """C4CNN with other filter banks, each a function of the layer's weight."""
+    names = solutions()
+    for name, bank in (("LiftingConv2d", lifting), ("GroupConv2d", group)):
+        if bank is not None:
+
+            def build_filter(self: nn.Module, bank: object = bank) -> tuple[torch.Tensor, torch.Tensor]:
+                return bank(self.weight), self.bias[:, None].expand(-1, 4)
+
+            names[name].build_filter = build_filter
+    return names["C4CNN"]
+
+
+def hidden_digits() -> SimpleNamespace:
+    """5,000 images of the hidden originals, (5000, 1, 33, 33), and their labels."""
+    with np.load(ROOT / "src" / "autograder" / "digits" / "hidden.npz") as file:
+        originals, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"]).long()
+    which = torch.arange(5000) % len(originals)
+    angles = 360 * torch.rand(5000, generator=torch.Generator().manual_seed(0))
+    return SimpleNamespace(images=pad_digits(turn(originals[which, None] / 255, angles)), labels=labels[which])
+
+
+def measure(make: type[nn.Module], budget: str | None, seed: int, digits: object) -> tuple[float, float]:
+    """The accuracy of one training, in percent, and its seconds; a budget of ``None`` leaves the network untrained."""
+    torch.manual_seed(seed)
+    model = make()
+    start = time.perf_counter()
+    if budget is not None:
+        train_model(model, budget, seed, progress=False)
+    return test_model(model, digits), time.perf_counter() - start
+
+
+def row(name: str, values: list[float], unit: str) -> dict[str, object]:
+    """One figure: the mean, and how it spreads over the seeds."""
+    sd = statistics.stdev(values) if len(values) > 1 else None
+    spread = {"n": len(values), "sd": sd, "min": min(values), "max": max(values), "values": values}
+    rounded = {key: round(value, 3) if isinstance(value, float) else value for key, value in spread.items()}
+    rounded["values"] = [round(value, 3) for value in values]
+    return {"name": name, "value": round(statistics.mean(values), 3), "unit": unit, "spread": rounded}
+
+
+def machine() -> dict[str, object]:
+    """What the figures were measured on."""
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()) if sys.platform == "linux" else None
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "cpu": model.group(1) if model else platform.processor(),
+        "cores": os.cpu_count(),
+        "memory": f"{memory:.0f} GiB",
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def main() -> None:
+    """Measure everything and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5, help="runs of each network")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "accuracy.json")
+    arguments = parser.parse_args()
+
+    hidden, public = hidden_digits(), MnistRotDataset("test")
+    right = {name: solutions()[cls] for name, cls in CLASSES.items()}
+    mistakes = {
+        "wrong.no_roll": wrong(group=no_roll),
+        "wrong.no_turn": wrong(lifting=no_turn, group=no_turn),
+        "wrong.no_gradient": wrong(group=no_gradient),
+    }
+    plan = [(name, make, "grading", hidden) for name, make in {**right, **mistakes}.items()]
+    plan += [(name, make, None, hidden) for name, make in right.items()]
+    # Four times as long as the others: D4CNN is left out here.
+    plan += [(name, right[name], "standard", public) for name in ("c4cnn", "c4cnn_bn", "isotropic_cnn", "plain_cnn")]
+
+    rows = []
+    for name, make, budget, digits in plan:
+        runs = [measure(make, budget, seed, digits) for seed in range(arguments.seeds)]
+        accuracies, seconds = zip(*runs, strict=True)
+        new = [row(f"accuracy.{name}.{budget or 'none'}", list(accuracies), "percent")]
+        if budget is not None:
+            new.append(row(f"seconds.{name}.{budget}", list(seconds), "seconds"))
+        print(*(f"{r['name']}: {r['value']} {r['unit']}, {r['spread']['values']}" for r in new), sep="\n", flush=True)
+        rows += new
+
+    git = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    result = {
+        "made": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "commit": subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or None,
+        "machine": machine(),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "command": " ".join(["python", "benchmarks/accuracy.py", *sys.argv[1:]]),
+        "rows": rows,
+    }
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""The digits: rotated MNIST as whole tensors, from the bundled set, the official archive or torchvision.
+
+Images are ``(N, 1, 33, 33)``, float32 in [0, 1]: 28x28 digits, padded so that a network with four strided pools stays
+exactly equivariant under quarter turns (see the notebook, part 3).
+"""
+
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch.utils.data import Dataset
+
+from gcnn.environment import cache_dir
+
+MODES = ("train", "valid", "test")
+SOURCES = ("bundled", "official", "torchvision")
+
+
+def turn(images: torch.Tensor, degrees: float | torch.Tensor) -> torch.Tensor:
+    """Turn images counter-clockwise as displayed, with bilinear interpolation; what comes in from outside is 0.
+
+    Args:
+        images: ``(N, C, H, W)``, floating point.
+        degrees: one angle for all, or one each, ``(N,)``.
+
+    Raises:
+        ValueError: another number of axes, an integer dtype, or a number of angles that is neither 1 nor N.
+    """
+    if images.dim() != 4 or not images.is_floating_point():
+        raise ValueError(f"images must be floating point (N, C, H, W), got {images.dtype} {tuple(images.shape)}")
+    angles = torch.as_tensor(degrees, dtype=images.dtype, device=images.device).flatten().deg2rad()
+    if len(angles) not in (1, len(images)):
+        raise ValueError(f"there must be 1 angle or {len(images)}, one for each image; got {len(angles)}")
+    cos, sin = angles.expand(len(images)).cos(), angles.expand(len(images)).sin()
+    zero = torch.zeros_like(cos)
+    # affine_grid maps output to input positions (x right, y down): the inverse of a counter-clockwise turn.
+    theta = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def pad_digits(images: torch.Tensor) -> torch.Tensor:
+    """Pad 28x28 digits, ``(N, 1, 28, 28)``, to 33x33 by repeating the border: 2 pixels before and 3 after.
+
+    Raises:
+        ValueError: another shape.
+    """
+    if images.dim() != 4 or images.shape[-2:] != (28, 28):
+        raise ValueError(f"digits must be (N, 1, 28, 28), got {tuple(images.shape)}")
+    return F.pad(images, (2, 3, 2, 3), mode="replicate")
+
+
+def _bundled(mode: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    name = f"{mode}.npz"
+    with resources.as_file(resources.files("gcnn") / "digits" / name) as path:
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return file["images"], file["labels"], file["angles"]
+        except Exception as error:
+            raise RuntimeError(
+                f"the bundled digits in {Path('gcnn/digits') / name} are missing or damaged ({type(error).__name__}). "
+                "Install the course package again (pip install --force-reinstall --no-deps gcnn-….whl); "
+                "in a checkout of the course: python data/build_digits.py"
+            ) from error
+
+
+def _torchvision(mode: str, cache: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    from torchvision.datasets import MNIST
+
+    digits = MNIST(str(cache), train=mode != "test", download=True)
+    first, last = {"train": (0, 10_000), "valid": (10_000, 12_000), "test": (0, 10_000)}[mode]
+    angles = 360 * torch.rand(last - first, generator=torch.Generator().manual_seed(MODES.index(mode)))
+    images = turn(digits.data[first:last, None] / 255, angles)
+    return (images[:, 0] * 255).round().byte().numpy(), digits.targets[first:last].numpy(), angles.numpy()
+
+
+class MnistRotDataset(Dataset):
+    """Rotated MNIST: ``(image, label)`` pairs, and the whole split as tensors.
+
+    Args:
+        mode: "train", "valid" or "test"; their digits come from different originals.
+        source: "bundled" (10,000 / 2,000 / 5,000 images that come with the package), "official" (the benchmark of
+            Larochelle et al. 2007, 10,000 / 2,000 / 50,000, downloaded once: 58 MB) or "torchvision" (MNIST downloaded
+            by torchvision and turned here by random angles: 10,000 / 2,000 / 10,000).
+        cache: folder for downloads; by default `gcnn.environment.cache_dir`.
+
+    Attributes:
+        images: ``(N, 1, 33, 33)``, float32 in [0, 1].
+        labels: ``(N,)``, int64.
+        angles: by how many degrees each digit was turned, ``(N,)``, or ``None`` where that is not known.
+
+    Raises:
+        ValueError: an unknown mode or source.
+        RuntimeError: data that is missing, damaged or out of reach, with what to do about it.
+    """
+
+    def __init__(self, mode: str, source: str = "bundled", cache: str | Path | None = None):
+        if mode not in MODES:
+            raise ValueError(f"mode must be one of {', '.join(MODES)}; got {mode!r}")
+        if source not in SOURCES:
+            raise ValueError(f"source must be one of {', '.join(SOURCES)}; got {source!r}")
+        folder = cache_dir() if cache is None else Path(cache)
+        if source == "official":
+            from gcnn.download import official
+
+            images, labels, angles = *official(mode, folder), None
+        else:
+            images, labels, angles = _bundled(mode) if source == "bundled" else _torchvision(mode, folder)
+        self.mode, self.source = mode, source
+        self.images = pad_digits(torch.from_numpy(images)[:, None].float() / 255)
+        self.labels = torch.from_numpy(labels).long()
+        self.angles = None if angles is None else torch.from_numpy(angles)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        """One image, ``(1, 33, 33)``, and its label."""
+        return self.images[index], int(self.labels[index])
+
+    def __len__(self) -> int:
+        """How many digits the split holds."""
+        return len(self.labels)

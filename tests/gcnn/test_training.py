@@ -1,0 +1,380 @@
+"""Tests of gcnn.training and gcnn.checkpoint: on a tiny network and a few made-up pictures, seconds in all."""
+
+import copy
+import dataclasses
+import types
+
+import pytest
+import torch
+from torch import nn
+
+from gcnn import training
+from gcnn.training import BUDGETS, Budget, train_model
+
+TINY = Budget("tiny", epochs=3, batch_size=16, learning_rate=1e-2)
+
+
+def digits(n: int, seed: int = 0) -> types.SimpleNamespace:
+    """Pictures of three classes, (n, 1, 5, 5): noise with a bright row that tells the class."""
+    g = torch.Generator().manual_seed(seed)
+    labels = torch.randint(3, (n,), generator=g)
+    images = 0.3 * torch.rand(n, 1, 5, 5, generator=g)
+    images[torch.arange(n), 0, labels] += 0.7
+    return types.SimpleNamespace(images=images, labels=labels)
+
+
+@pytest.fixture
+def data():
+    """What every training here is given."""
+    return {"train_set": digits(100), "valid_set": digits(40, seed=1)}
+
+
+@pytest.fixture
+def model():
+    """A network with everything that a training can change: weights, running statistics, and dropout's chance."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(25, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 3)
+    )
+
+
+@pytest.fixture(autouse=True)
+def not_graded(monkeypatch):
+    """No grader runs these tests, whoever runs them."""
+    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
+
+
+def same(a: nn.Module, b: nn.Module) -> bool:
+    """Whether two networks hold exactly the same numbers."""
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def test_learns_and_returns_the_same_network(model, data):
+    """Does a training solve an easy task, in place?"""
+    before = copy.deepcopy(model)
+    assert train_model(model, TINY, **data) is model
+    assert not same(model, before)
+    assert training.test_model(model, digits(200, seed=2)) > 90
+
+
+def test_the_same_seed_gives_the_same_network_and_another_seed_another(model, data):
+    """Is a run repeatable, whatever the global random state is, and does the seed matter?"""
+    runs = []
+    for seed, state in ((3, 0), (3, 1), (4, 0)):
+        torch.manual_seed(state)
+        runs.append(train_model(copy.deepcopy(model), TINY, seed, **data))
+    assert same(runs[0], runs[1])
+    assert not same(runs[0], runs[2])
+
+
+def test_leaves_the_global_random_state_alone(model, data):
+    """Does the next network start from the same weights whether or not one was trained before?"""
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    train_model(model, TINY, **data)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_every_epoch_takes_every_image_once_in_a_new_order(data):
+    """Are the images shuffled anew in each epoch, none left out or taken twice?"""
+    data["train_set"].images[:, 0, 0, 0] = torch.arange(100.0)  # a number by which to know an image again
+    seen = []
+
+    class Watching(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(1, 3)
+
+        def forward(self, x):
+            if self.training:
+                seen.extend(x[:, 0, 0, 0].int().tolist())
+            return self.linear(x.mean((1, 2, 3))[:, None])
+
+    train_model(Watching(), Budget("two", epochs=2, batch_size=10), **data)
+    first, second = seen[:100], seen[100:]
+    assert sorted(first) == sorted(second) == list(range(100))
+    assert first != second
+    assert first != sorted(first)
+
+
+def test_history_has_one_entry_per_epoch_and_one_loss_per_step(model, data):
+    """Are the curves complete, also when the last epoch is a part of one?"""
+    train_model(model, dataclasses.replace(TINY, epochs=2.5), seed=7, **data)
+    history = model.history
+    assert history.epochs == [1, 2, pytest.approx(2.5, abs=0.2)]
+    for name in ("loss", "train_accuracy", "valid_accuracy", "learning_rate", "seconds"):
+        assert len(getattr(history, name)) == 3, name
+    assert len(history.step_loss) == 15  # 100 images make 6 batches of 16
+    assert sum(history.step_loss[:6]) / 6 == pytest.approx(history.loss[0], rel=1e-5)
+    assert history.loss[-1] < history.loss[0]
+    assert history.seconds == sorted(history.seconds)
+    assert history.learning_rate[-1] < 0.1 * TINY.learning_rate
+    assert history.valid_accuracy[-1] == pytest.approx(training.test_model(model, data["valid_set"]))
+    assert (history.budget.epochs, history.seed) == (2.5, 7)
+
+
+def test_modes_are_restored(model, data):
+    """Is every part of a network back in its own mode after training and testing?"""
+    model.eval()
+    model[2].train()
+    modes = [module.training for module in model.modules()]
+    train_model(model, TINY, **data)
+    assert [module.training for module in model.modules()] == modes
+    training.test_model(model, data["valid_set"])
+    assert [module.training for module in model.modules()] == modes
+
+
+def test_testing_changes_nothing_and_does_not_depend_on_the_batch_size(model, data):
+    """Are weights and statistics untouched by test_model, and is its answer a share in percent?"""
+    before = copy.deepcopy(model)
+    accuracy = training.test_model(model, data["valid_set"])
+    assert same(model, before)
+    assert training.test_model(model, data["valid_set"], batch_size=7) == accuracy
+    y = model.eval()(data["valid_set"].images)
+    assert accuracy == pytest.approx(100 * (y.argmax(1) == data["valid_set"].labels).float().mean().item())
+
+
+def test_testing_computes_no_gradients(data):
+    """Is test_model free of a gradient's memory?"""
+
+    class Asking(nn.Module):
+        def forward(self, x):
+            assert not torch.is_grad_enabled()
+            return x.new_zeros(len(x), 3)
+
+    assert 0 < training.test_model(Asking(), data["valid_set"]) < 100
+
+
+@pytest.mark.parametrize(("value", "expected"), [("autograde", "grading"), ("", "standard"), (None, "standard")])
+def test_the_grader_gets_its_own_budget(model, data, monkeypatch, value, expected):
+    """Does nbgrader's environment variable, and nothing else, choose the budget?"""
+    if value is not None:
+        monkeypatch.setenv("NBGRADER_EXECUTION", value)
+    monkeypatch.setitem(BUDGETS, expected, dataclasses.replace(TINY, name=expected, epochs=1))
+    train_model(model, **data)
+    assert model.history.budget is BUDGETS[expected]
+
+
+def test_budgets_grow():
+    """Are the three budgets there, in order, and is `full` the original's 30 epochs?"""
+    assert list(BUDGETS) == ["grading", "standard", "full"]
+    assert all(name == budget.name for name, budget in BUDGETS.items())
+    assert BUDGETS["grading"].epochs < BUDGETS["standard"].epochs < BUDGETS["full"].epochs == 30
+
+
+def test_the_learning_rate_rises_and_falls(model, data):
+    """Does the learning rate start low, reach its largest value once and end near 0?"""
+    rates = [training._learning_rate(TINY, step, 100) for step in range(100)]
+    top = rates.index(max(rates))
+    assert rates[:top] == sorted(rates[:top]) and rates[top:] == sorted(rates[top:], reverse=True)
+    assert 0 < rates[0] < 0.1 * max(rates)
+    assert max(rates) == pytest.approx(TINY.learning_rate, rel=0.01)
+    assert 0 < rates[-1] < 0.01 * max(rates)
+    assert training._learning_rate(TINY, 0, 1) > 0  # one step only still learns
+
+
+@pytest.mark.parametrize("graded", [False, True])
+def test_everything_goes_to_stdout(model, data, capsys, monkeypatch, graded):
+    """Is stderr empty, and are there only a few lines where nobody watches?"""
+    if graded:
+        monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    train_model(model, TINY, **data)
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    lines = printed.out.splitlines()
+    assert len(lines) == 3
+    assert "epoch 3 of 3" in lines[-1] and "validation" in lines[-1]
+
+
+def test_a_terminal_gets_a_bar_on_stdout(model, data, capsys, monkeypatch):
+    """Does the moving bar, too, stay away from stderr?"""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    train_model(model, TINY, **data)
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "100%" in printed.out and "validation" in printed.out
+
+
+def test_progress_can_be_silenced(model, data, capsys):
+    """Does progress=False print nothing?"""
+    train_model(model, TINY, progress=False, **data)
+    assert capsys.readouterr() == ("", "")
+
+
+class Interrupt(Exception):
+    """Stands for a kernel that stops."""
+
+
+def interrupted_after(epochs: int, monkeypatch) -> None:
+    """Let the next training stop in the middle of the epoch after these."""
+    real, calls = training._stop_unless_finite, []
+
+    def stop(losses, first_step):
+        real(losses, first_step)
+        calls.append(None)
+        if len(calls) > epochs:
+            raise Interrupt
+
+    monkeypatch.setattr(training, "_stop_unless_finite", stop)
+
+
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_resuming_equals_not_having_been_interrupted(model, data, tmp_path, monkeypatch, capsys, done):
+    """Is the result the same, to the last bit, from another start of the network, and are the curves whole?"""
+    path = tmp_path / "new" / "run.pt"
+    twin = copy.deepcopy(model)
+    train_model(twin, TINY, **data)
+    with monkeypatch.context() as m, pytest.raises(Interrupt):
+        interrupted_after(done, m)
+        train_model(copy.deepcopy(model), TINY, checkpoint=path, **data)
+    assert path.exists() == (done > 0)
+    if done:  # after a kernel's restart the network starts from other weights
+        torch.manual_seed(99)
+        for module in model.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+    train_model(model, TINY, checkpoint=str(path), **data)
+    assert same(model, twin)
+    for name, values in vars(twin.history).items():
+        if name != "seconds":
+            assert getattr(model.history, name) == values, name
+    assert model.history.seconds == sorted(model.history.seconds)
+    assert ("Going on from" in capsys.readouterr().out) == (done > 0)
+
+
+def test_a_finished_checkpoint_is_loaded(model, data, tmp_path, capsys):
+    """Does a second run of a finished cell give the same network at once, and say so?"""
+    path = tmp_path / "run.pt"
+    twin = train_model(copy.deepcopy(model), TINY, checkpoint=path, **data)
+    capsys.readouterr()
+    train_model(model, TINY, checkpoint=path, **data)
+    assert same(model, twin)
+    assert "epoch 3 of 3" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("by", ["budget", "variable"])
+def test_a_grader_never_uses_a_checkpoint(model, data, tmp_path, monkeypatch, capsys, by):
+    """Is a checkpoint neither read nor written while grading, with a note?"""
+    path = tmp_path / "run.pt"
+    path.write_bytes(b"weights from elsewhere")
+    if by == "variable":
+        monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    budget = dataclasses.replace(TINY, name="grading") if by == "budget" else TINY
+    train_model(model, budget, checkpoint=path, **data)
+    assert path.read_bytes() == b"weights from elsewhere"
+    assert "ignored" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["empty", "cut", "other", "weights"])
+def test_a_file_that_is_no_checkpoint_is_refused_and_kept(model, data, tmp_path, content):
+    """Does a damaged or foreign file stop the training with its name, unharmed?"""
+    path = tmp_path / "run.pt"
+    train_model(copy.deepcopy(model), TINY, checkpoint=path, **data)
+    if content == "weights":
+        torch.save(model.state_dict(), path)
+    else:
+        path.write_bytes({"empty": b"", "cut": path.read_bytes()[:1000], "other": b"my notes"}[content])
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"run\.pt is damaged or no checkpoint.*Delete"):
+        train_model(model, TINY, checkpoint=path, **data)
+    assert path.read_bytes() == before
+
+
+def test_another_trainings_checkpoint_is_refused(model, data, tmp_path):
+    """Does a checkpoint of another budget, seed, data set or network stop the training, and say what differs?"""
+    path = tmp_path / "run.pt"
+    train_model(copy.deepcopy(model), TINY, checkpoint=path, **data)
+    longer, others = dataclasses.replace(TINY, epochs=4), digits(100, seed=5)
+    wider = nn.Sequential(nn.Flatten(), nn.Linear(25, 9), nn.ReLU(), nn.Linear(9, 3))
+    for what, network, budget, seed, train_set in [
+        ("budget", model, longer, 0, data["train_set"]),
+        ("seed", model, TINY, 1, data["train_set"]),
+        ("training digits", model, TINY, 0, others),
+        ("network", wider, TINY, 0, data["train_set"]),
+    ]:
+        with pytest.raises(ValueError, match=f"another training: different .*{what}"):
+            train_model(network, budget, seed, train_set=train_set, valid_set=data["valid_set"], checkpoint=path)
+
+
+def test_a_lost_loss_stops_the_training(model, data):
+    """Does a loss that is NaN stop at once, with the step and what to look at?"""
+    data["train_set"].images[17] = torch.nan
+    with pytest.raises(RuntimeError, match=r"loss became nan in step \d+.*Check"):
+        train_model(model, TINY, **data)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"budget": "huge"}, "'grading', 'standard', 'full'.*got 'huge'"),
+        ({"budget": 3}, "got 3"),
+        ({"seed": -1}, "seed must be a whole number from 0; got -1"),
+        ({"seed": True}, "got True"),
+        ({"seed": 0.5}, "got 0.5"),
+        ({"model": nn.Linear}, r"got the class Linear: write Linear\(\)"),
+        ({"model": None}, "got NoneType"),
+        ({"model": nn.Flatten()}, "no parameters"),
+        ({"model": nn.Sequential(nn.Flatten(), nn.Linear(25, 2))}, r"returned \(2, 2\), expected \(2, 3\)"),
+        ({"model": nn.Conv2d(1, 3, 5)}, r"returned \(2, 3, 1, 1\)"),
+        ({"train_set": [1, 2]}, "images and labels.*got list"),
+        ({"valid_set": types.SimpleNamespace(images=torch.zeros(2), labels=torch.zeros(3))}, "got 3 and 2"),
+    ],
+)
+def test_wrong_arguments_are_named(model, data, change, message):
+    """Does each wrong argument give a ValueError with what came and what is taken?"""
+    with pytest.raises(ValueError, match=message):
+        train_model(**{"model": model, "budget": TINY, **data, **change})
+
+
+@pytest.mark.parametrize(
+    "change", [{"epochs": 0}, {"batch_size": 2.5}, {"learning_rate": float("nan")}, {"warm_up": 1}]
+)
+def test_impossible_budgets_are_refused(change):
+    """Does a budget refuse numbers that no training can use?"""
+    with pytest.raises(ValueError, match=f"budget's {next(iter(change))} must be"):
+        dataclasses.replace(TINY, **change)
+
+
+def test_wrong_arguments_of_test_model_are_named(model, data):
+    """Does test_model, too, refuse classes, things that are no data set and impossible batches?"""
+    with pytest.raises(ValueError, match=r"test_model takes a network, got the class Linear"):
+        training.test_model(nn.Linear)
+    with pytest.raises(ValueError, match="got list"):
+        training.test_model(model, [])
+    with pytest.raises(ValueError, match=r"batch_size.*got 0"):
+        training.test_model(model, data["valid_set"], batch_size=0)
+
+
+def test_other_dtypes_and_frozen_parts_are_trained_as_they_are(model, data):
+    """Does a float64 network stay one, and does a frozen layer keep its weights?"""
+    model.double()
+    model[1].requires_grad_(False)
+    frozen = model[1].weight.clone()
+    train_model(model, TINY, **data)
+    assert model[5].weight.dtype == torch.float64
+    assert torch.equal(model[1].weight, frozen)
+
+
+def test_fewer_images_than_a_batch(model):
+    """Does a training work on fewer images than a batch holds?"""
+    train_model(model, dataclasses.replace(TINY, batch_size=500), train_set=digits(20), valid_set=digits(5))
+    assert len(model.history.step_loss) == 3
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_trains_on_a_gpu(model, data):
+    """Does the same code run on a GPU, from a network on the CPU?"""
+    train_model(model, TINY, **data)
+    assert next(model.parameters()).is_cuda
+    assert training.test_model(model, digits(200, seed=2)) > 90
+
+
+def test_the_given_digits_can_be_learned():
+    """Does the grading budget teach an ordinary network the bundled digits?"""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(1, 16, 3, stride=2), nn.ReLU(), nn.Conv2d(16, 32, 3, stride=2), nn.ReLU()]
+    model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(32 * 49, 10))
+    train_model(model, "grading")
+    assert training.test_model(model) > 45
