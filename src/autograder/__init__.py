@@ -1,1 +1,1 @@
-"""What instructors run: build and release the notebook, grade submissions, write feedback. Never in a student's wheel."""
+"""What instructors run: build and release the notebook, grade, write feedback. Never in a student's wheel."""

@@ -169,7 +169,10 @@ def lifting_conv(
 def group_conv(
     y: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None, padding: int = 0, group: Group = C4
 ) -> torch.Tensor:
-    """``(B, in, |G|, H, W)`` to ``(B, out, |G|, H', W')``: z(p, g) = sum over channels and h of ([g.weight](h) * y(h))(p)."""
+    """``(B, in, |G|, H, W)`` to ``(B, out, |G|, H', W')``.
+
+    z(p, g) = sum over channels and h of ([g.weight](h) * y(h))(p) + bias.
+    """
     filters, outputs = group_filter(weight, group), []
     for g in range(group.order):
         parts = [F.conv2d(y[:, :, h], filters[:, g, :, h], padding=padding) for h in range(group.order)]

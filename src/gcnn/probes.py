@@ -6,6 +6,7 @@ proxy and run in the submission's process; so no probe computes an error or an a
 
 import contextlib
 import copy
+import math
 from collections.abc import Iterator
 
 import torch
@@ -90,24 +91,39 @@ def with_state(module: nn.Module, tensors: dict[str, torch.Tensor]) -> nn.Module
     return twin
 
 
+def drawn_values(
+    tensors: dict[str, torch.Tensor], generator: torch.Generator, dtype: torch.dtype
+) -> dict[str, torch.Tensor]:
+    """New numbers for what `state` gave, in its order; the part of `with_random_state` that needs no module.
+
+    Only names, shapes and which tensors are floating-point are read from ``tensors``, and the values of those that are
+    not: a judge draws here, in its own process.
+
+    Returns:
+        Weights and biases from a normal distribution whose scale keeps outputs near 1, variances uniformly from 0.5 to
+        1.5; integers keep their value.
+    """
+    values = {}
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            values[name] = tensor
+        elif name.rpartition(".")[2] == "running_var":
+            values[name] = 0.5 + torch.rand(tensor.shape, generator=generator, dtype=dtype)
+        else:
+            fan_in = max(1, math.prod(tensor.shape[1:]))
+            values[name] = torch.randn(tensor.shape, generator=generator, dtype=dtype) / fan_in**0.5
+    return values
+
+
 def with_random_state(
     module: nn.Module, generator: torch.Generator, dtype: torch.dtype = torch.float64
 ) -> tuple[nn.Module, dict[str, torch.Tensor]]:
     """A copy of a module in another dtype, with every number in it drawn anew, so that no start value can hide a mistake.
 
     Returns:
-        The copy, and its values by name. Weights and biases are drawn from a normal distribution whose scale keeps
-        outputs near 1, variances uniformly from 0.5 to 1.5; integers keep their value.
+        The copy, and its values by name, as `drawn_values` draws them.
     """
-    values = {}
-    for name, tensor in state(in_dtype(module, dtype)).items():
-        if not tensor.is_floating_point():
-            values[name] = tensor
-        elif name.rpartition(".")[2] == "running_var":
-            values[name] = 0.5 + torch.rand(tensor.shape, generator=generator, dtype=dtype)
-        else:
-            fan_in = max(1, tensor[0].numel()) if tensor.dim() else 1
-            values[name] = torch.randn(tensor.shape, generator=generator, dtype=dtype) / fan_in**0.5
+    values = drawn_values(state(in_dtype(module, dtype)), generator, dtype)
     return with_state(in_dtype(module, dtype), values), values
 
 

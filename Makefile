@@ -1,0 +1,63 @@
+# The two commands that matter: `make demo` and `make test`. Each does all its own set-up.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test test-slow test-all lint format release student grade secret bench figures constraints clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(READY): requirements.txt constraints.txt pyproject.toml src/autograder/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "the grader needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -r requirements.txt -c constraints.txt
+	$(BIN)/pip install --quiet --no-deps -e . -e src/autograder
+	@touch $@
+
+demo: $(READY) ## build the release, grade the sample submissions, write feedback and grades (about 6 minutes)
+	$(BIN)/autograder demo
+
+test: $(READY) lint ## lint and the quick tests (about 10 minutes)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(READY) ## the tests that train networks and grade whole submissions
+	$(BIN)/python -m pytest -m slow
+
+test-all: test test-slow ## every test (under an hour)
+
+lint: $(READY) ## check style and the commonest mistakes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check src tests benchmarks data nbgrader_config.py
+
+format: $(READY) ## put the code into the house's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format src tests benchmarks data nbgrader_config.py
+
+release: $(READY) ## rebuild source/ and release/ from notebooks/, and the gradebook's entry
+	$(BIN)/autograder release
+
+student: $(READY) ## put together what students get, in dist/student
+	$(BIN)/autograder student
+
+grade: $(READY) ## grade what lies in submitted/, write feedback and grades.csv
+	$(BIN)/autograder grade
+
+secret: $(READY) ## create the course's secret, once, before the first grading
+	$(BIN)/autograder secret
+
+bench: $(READY) ## measure again what benchmarks/results says (about half an hour)
+	$(BIN)/python benchmarks/accuracy.py
+
+figures: $(READY) ## turn benchmarks/results into docs/figures.md
+	$(BIN)/python benchmarks/figures.py
+
+constraints: ## pin what is installed now as what we test and grade with (torch brings its own GPU libraries)
+	{ grep '^#' constraints.txt; $(BIN)/pip freeze --exclude-editable | grep -viE '^(nvidia-|cuda-|triton|pip=|setuptools=)'; } > constraints.new
+	mv constraints.new constraints.txt
+
+clean: ## remove what was built here, but no student's work
+	rm -rf $(VENV) build dist demo .pytest_cache .ruff_cache src/*.egg-info src/*/*.egg-info

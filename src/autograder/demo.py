@@ -1,0 +1,82 @@
+"""The demonstration: a small class of sample submissions, from the notebook's text to feedback and grades.
+
+Each sample's name is its promise: ``passes_…`` earns every point of what it attempts, ``fails_EXERCISE__why`` loses
+points in that exercise and at most in those that need it, ``fails_everything__…`` earns none.
+"""
+
+import shutil
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from autograder.exercises import EXERCISES, dependants
+from autograder.pipeline import Course, CourseError
+from autograder.report import Grades, read_grades, table, write_csv
+from autograder.submissions import Sample, read_sample
+
+
+def broken_promises(sample: Sample, grades: Grades) -> list[str]:
+    """Where a sample's points are not what its name promises, one sentence each."""
+    wrong = []
+    touched = dependants([sample.mistaken]) if sample.mistaken else set()
+    for key, score in grades.scores.items():
+        exercise = EXERCISES[key]
+        if exercise.by_hand:
+            continue
+        got = f"{sample.name}: {exercise.number} {key} has {score.points:g} of {score.maximum:g} points"
+        if score.waiting:
+            wrong.append(f"{got} and waits for a person")
+        elif key not in sample.attempted:
+            if score.points != 0:
+                wrong.append(f"{got}, but it is not answered")
+        elif key == sample.mistaken:
+            if score.points >= score.maximum:
+                wrong.append(f"{got}, but its answer has a mistake")
+        elif key not in touched and score.points != score.maximum:
+            wrong.append(f"{got}, but its answer is right")
+    return wrong
+
+
+def run(project: Path, folder: Path, console: Console, only: str = "*") -> list[str]:
+    """Grade the sample submissions in a folder of their own, and show the table.
+
+    Args:
+        project: the project's root.
+        folder: emptied first, so that an interrupted demonstration can be run again.
+        console: where to show progress and the table.
+        only: a pattern of the samples' names.
+
+    Returns:
+        The broken promises.
+
+    Raises:
+        CourseError: a step failed, or no sample has such a name.
+    """
+    texts = sorted((project / "tests" / "submissions").glob(f"{only}.py"))
+    if not texts:
+        raise CourseError(f"no sample in tests/submissions is called {only!r}")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    course = Course(folder, project)
+    source = course.build()
+    course.release()
+    console.print(f"The release is in {course.folder('release')}.")
+    samples = [read_sample(path, source) for path in texts]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("grading", total=len(samples))
+        for sample in samples:
+            progress.update(task, description=f"grading {sample.name}")
+            course.hand_in(sample.name, sample.notebook)
+            course.autograde(sample.name)
+            course.feedback(sample.name)
+            if not console.is_terminal:
+                console.print(f"graded {sample.name}")
+            progress.advance(task)
+    with course.gradebook() as gradebook:
+        rows = [read_grades(gradebook, sample.name) for sample in samples]
+    write_csv(rows, folder / "grades.csv")
+    console.print(table(rows, "Sample submissions"))
+    console.print(f"Points are in {folder / 'grades.csv'}, feedback in {folder / 'feedback'}/NAME/gcnn/gcnn.html.")
+    return [broken for sample, row in zip(samples, rows, strict=True) for broken in broken_promises(sample, row)]

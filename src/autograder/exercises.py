@@ -1,0 +1,64 @@
+"""The exercises: their numbers, their points in all, and which of them needs which. One table, read by all that scores.
+
+The notebook says how an exercise's points are split over its cells; the build checks that they add up to this table's.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+
+
+@dataclasses.dataclass(frozen=True)
+class Exercise:
+    """One exercise, or a part of one with an answer cell of its own."""
+
+    key: str
+    """The id of its answer cell, and the ``tests=`` of its test cells."""
+    number: str
+    """Where it stands in the notebook."""
+    points: int
+    """All its points, tests and marking by hand together."""
+    needs: tuple[str, ...] = ()
+    """The exercises whose answers this one's answer calls. A mistake in one of them may cost points here as well."""
+    by_hand: bool = False
+    """Whether a person marks it."""
+    bonus: bool = False
+    """Whether its points come on top of 100."""
+
+
+EXERCISES = {
+    exercise.key: exercise
+    for exercise in (
+        Exercise("unique-inverse", "1.1", 5, by_hand=True),
+        Exercise("c4", "1.2", 5),
+        Exercise("d4", "1.3", 8),
+        Exercise("isotropic-conv", "2.1", 12),
+        Exercise("rotate-p4", "2.2", 5),
+        Exercise("lifting-conv", "2.3", 15),
+        Exercise("group-conv", "2.4", 15, needs=("rotate-p4",)),
+        Exercise("why-pool", "3.1", 5, by_hand=True),
+        Exercise("c4cnn", "3.2", 10, needs=("lifting-conv", "group-conv")),
+        Exercise("isotropic-cnn", "3.3", 5, needs=("isotropic-conv",)),
+        Exercise("why-gap", "3.4", 5, by_hand=True),
+        Exercise("batch-norm-words", "3.5a", 2, by_hand=True),
+        Exercise("batch-norm", "3.5b", 4),
+        Exercise("c4cnn-bn", "3.5c", 4, needs=("lifting-conv", "group-conv", "batch-norm")),
+        Exercise("d4-action", "4a", 3, bonus=True),
+        Exercise("d4-lifting-conv", "4b", 4, needs=("d4-action",), bonus=True),
+        Exercise("d4-group-conv", "4b", 4, needs=("d4-action",), bonus=True),
+        Exercise("d4cnn", "4c", 4, needs=("d4-lifting-conv", "d4-group-conv"), bonus=True),
+    )
+}
+
+
+def dependants(keys: Iterable[str]) -> set[str]:
+    """These exercises and all that need them, directly or through others.
+
+    Raises:
+        ValueError: there is no such exercise.
+    """
+    reached = set(keys)
+    if unknown := reached - EXERCISES.keys():
+        raise ValueError(f"there is no exercise {', '.join(sorted(unknown))}; there are {', '.join(EXERCISES)}")
+    while more := {e.key for e in EXERCISES.values() if reached & set(e.needs)} - reached:
+        reached |= more
+    return reached

@@ -1,0 +1,157 @@
+"""A course folder, and what is done with it: make the release, hand in, grade, write feedback.
+
+nbgrader does the work, with the settings of the `nbgrader_config.py` that stands in the project's root.
+"""
+
+import logging
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.exc import SAWarning
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
+
+from autograder.notebooks import ASSIGNMENT, leaks, read_text
+
+CONFIG = "nbgrader_config.py"
+
+
+class CourseError(RuntimeError):
+    """Something about the course folder or a step of nbgrader's went wrong; the message says what to do."""
+
+
+@contextmanager
+def _alembic_on_path() -> Iterator[None]:
+    """nbgrader runs the program alembic by name; it lies beside Python, which need not be on the path."""
+    before = os.environ.get("PATH", "")
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before])
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
+
+
+class Course:
+    """A folder with ``source/``, and whatever nbgrader makes beside it.
+
+    Args:
+        root: the folder.
+        project: where ``notebooks/`` and ``nbgrader_config.py`` are; by default the root itself.
+
+    Raises:
+        CourseError: there is no ``nbgrader_config.py``.
+    """
+
+    def __init__(self, root: Path, project: Path | None = None):
+        self.root = root.resolve()
+        self.project = self.root if project is None else project.resolve()
+        if not (self.project / CONFIG).is_file():
+            raise CourseError(
+                f"there is no {CONFIG} in {self.project}: run this in the course's folder, or name it with --root"
+            )
+        loaded = PyFileConfigLoader(CONFIG, path=str(self.project)).load_config()
+        config = Config(loaded)
+        config.CourseDirectory.root = str(self.root)
+        config.NbGraderAPI.log_level = logging.WARNING
+        self.config = config
+        self.directory = CourseDirectory(config=config)
+
+    @property
+    def text(self) -> Path:
+        """The notebook's text."""
+        return self.project / "notebooks" / f"{ASSIGNMENT}.py"
+
+    def folder(self, step: str, student: str = ".") -> Path:
+        """Where nbgrader keeps a step's files: "source", "release", "submitted", "autograded" or "feedback"."""
+        return Path(self.directory.format_path(step, student, ASSIGNMENT))
+
+    def source(self) -> NotebookNode:
+        """The source notebook.
+
+        Raises:
+            CourseError: it has not been built.
+        """
+        path = self.folder("source") / f"{ASSIGNMENT}.ipynb"
+        if not path.is_file():
+            raise CourseError(f"{path} is missing: build it with `make release`")
+        return nbformat.read(path, as_version=4)
+
+    def build(self) -> NotebookNode:
+        """Build ``source/`` from the notebook's text."""
+        notebook = read_text(self.text)
+        path = self.folder("source") / f"{ASSIGNMENT}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+        return notebook
+
+    def _run(self, what: str, step: str, *arguments: str) -> None:
+        """Let nbgrader do one step.
+
+        Raises:
+            CourseError: it failed, with the end of its log.
+        """
+        before = self.directory.assignment_id, self.directory.student_id
+        with _alembic_on_path(), warnings.catch_warnings():
+            # nbgrader's own: a new submission is not yet in the session when its notebooks are looked at.
+            warnings.filterwarnings("ignore", "Object of type <Submitted", SAWarning)
+            api = NbGraderAPI(self.directory, config=self.config)
+            result = getattr(api, step)(*arguments, force=True)
+        self.directory.assignment_id, self.directory.student_id = before
+        if not result["success"]:
+            log = re.sub(r"\x1b\[[0-9;]*m", "", result.get("log") or result.get("error") or "no reason given")
+            raise CourseError(f"{what} failed. nbgrader says:\n{log.strip()}")
+
+    def release(self) -> None:
+        """Make ``release/`` from ``source/`` with nbgrader, enter the assignment in the gradebook, and look for leaks.
+
+        Raises:
+            CourseError: nbgrader failed, or the release holds what students must not see.
+        """
+        source = self.source()
+        self._run("making the release", "generate_assignment", ASSIGNMENT)
+        if found := leaks(self.folder("release"), source):
+            raise CourseError("the release must not go out:\n" + "\n".join(f"- {leak}" for leak in found))
+
+    def hand_in(self, student: str, notebook: NotebookNode) -> None:
+        """Put a notebook where a student's submission is collected."""
+        path = self.folder("submitted", student) / f"{ASSIGNMENT}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, path)
+
+    def handed_in(self) -> list[str]:
+        """The students whose submission is there, sorted."""
+        pattern = self.folder("submitted", "*").relative_to(self.root)
+        return sorted(path.relative_to(self.root).parts[1] for path in self.root.glob(str(pattern)) if path.is_dir())
+
+    def autograde(self, student: str) -> None:
+        """Grade one submission.
+
+        Raises:
+            CourseError: nbgrader failed.
+        """
+        self._run(f"grading {student}", "autograde", ASSIGNMENT, student)
+
+    def feedback(self, student: str) -> Path:
+        """Write one student's feedback, and return the page.
+
+        Raises:
+            CourseError: nbgrader failed.
+        """
+        self._run(f"the feedback for {student}", "generate_feedback", ASSIGNMENT, student)
+        return self.folder("feedback", student) / f"{ASSIGNMENT}.html"
+
+    @contextmanager
+    def gradebook(self) -> Iterator[Gradebook]:
+        """nbgrader's gradebook of this course."""
+        with _alembic_on_path(), Gradebook(self.directory.db_url, self.directory.course_id) as gradebook:
+            yield gradebook
