@@ -262,7 +262,7 @@ This one relation and $F^2 = R^4 = e$ are all you need.
 
 # %% playground=true
 # A digit, mirrored and then turned; turned and then mirrored. The order matters.
-digit = test_set.images[3:4]
+digit = test_set.images[4:5]
 plots.images(
     torch.cat([digit, rotate(reflect(digit), 1), reflect(rotate(digit, 1))]),
     titles=["a digit", "first F, then R", "first R, then F"],
@@ -354,7 +354,8 @@ $$[g.x](p) = x(g^{-1}p).$$
 
 The inverse is not a slip. The pixel that is now at $p$ was at $g^{-1}p$ before. For images $(B, C, H, W)$ the action of $C_4$ is given to you as
 `rotate(x, r)`, which turns the last two axes by $r$ quarter turns counter-clockwise as displayed; the mirror image is `reflect(x)`. Quarter turns only move
-pixels around. Other angles, as below, have to interpolate between them, which is why this course's equivariance is exact for $C_4$ and approximate beyond.
+pixels around. Other angles, as below, have to interpolate between them, which is why this course's equivariance is exact for $C_4$ and approximate beyond. (The digit
+below stands at an angle already; 0° is how it comes in the data.)
 """
 
 # %% playground=true
@@ -728,7 +729,7 @@ print("All public checks of LiftingConv2d's equivariance passed.")
 
 # %% [markdown]
 r"""
-Look at what you built: one filter in four orientations, and below it the four channels that it finds in a digit, before and after the digit is turned.
+Look at what you built. The first picture shows one filter in four orientations; the second, the four channels that it finds in a digit, before and after the digit is turned.
 *Before you run the second cell: which picture of the upper row will you find where in the lower row?*
 """
 
@@ -884,8 +885,8 @@ print("All public checks of GroupConv2d's equivariance passed.")
 
 # %% [markdown]
 r"""
-Here is the filter bank of one pair of channels: a row for each output orientation $s$, a column for each input orientation $t$. Follow one tile from row to row:
-it turns, and it moves one place to the right.
+Here is the filter bank of one pair of channels: a row for each output orientation $s$, a column for each input orientation $t$. Follow one tile from row to row, by the colour of
+its frame: it turns, and it moves one place to the right.
 """
 
 # %% playground=true
@@ -1057,7 +1058,7 @@ How good is it? Below are the curves of its training, its accuracy on all public
 """
 
 # %% playground=true
-results = {}
+results, trained = {}, {"C4CNN": c4cnn}
 if not GRADING:
     results["C4CNN"] = test_model(c4cnn)
     print(f"C4CNN: {results['C4CNN']:.1f} % of {len(test_set):,} public test digits")
@@ -1117,7 +1118,7 @@ class PlainCNN(nn.Module):
 # %% playground=true
 if not GRADING:
     torch.manual_seed(0)
-    plain_cnn = train_model(PlainCNN())
+    plain_cnn = trained["ordinary CNN"] = train_model(PlainCNN())
     results["ordinary CNN"] = test_model(plain_cnn)
     print(f"ordinary CNN: {results['ordinary CNN']:.1f} % with {parameter_count(plain_cnn):,} parameters")
     display(plots.prediction_under_rotation({"C4CNN": c4cnn, "ordinary CNN": plain_cnn}, test_set.images[7], int(test_set.labels[7])))
@@ -1230,10 +1231,16 @@ assert bar.at_least <= accuracy <= bar.at_most, (
 ### END HIDDEN TESTS
 print("All public checks of isotropic_cnn's accuracy passed.")
 
+# %% [markdown]
+r"""
+The next cell puts the networks side by side: their curves, their accuracies, and their accuracy by the angle at which a test digit stands. *Predict: the training digits stand at all
+angles. Will any network find some angles harder than others? Where will the gap between the networks lie?* (The bands are one standard error: wiggles inside them may be chance.)
+"""
+
 # %% playground=true
 if not GRADING:
     results["IsotropicCNN"] = test_model(isotropic_cnn)
-    trained = {"C4CNN": c4cnn, "ordinary CNN": plain_cnn, "IsotropicCNN": isotropic_cnn}
+    trained["IsotropicCNN"] = isotropic_cnn
     display(plots.history(trained))
     display(plots.accuracies(results, {name: parameter_count(model) for name, model in trained.items()}))
     display(plots.accuracy_against_angle(trained, test_set))

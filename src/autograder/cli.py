@@ -1,4 +1,7 @@
-"""The command ``autograder``: what instructors run. Each command's ``--help`` says what it does."""
+"""The command ``autograder``: what instructors run. Each command's ``--help`` says what it does.
+
+Commands import what they need when they run: nbgrader and torch take seconds, and ``--help`` should not.
+"""
 
 import shutil
 import subprocess
@@ -11,11 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
-from autograder import demo as demonstration
-from autograder.hidden import SECRET_NAME, create_secret
-from autograder.notebooks import ASSIGNMENT, NotebookError
-from autograder.pipeline import Course, CourseError
-from autograder.report import read_grades, table, write_csv
+from autograder.errors import CourseError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 console = Console()
@@ -27,6 +26,8 @@ Root = Annotated[Path, typer.Option(help="the course's folder, with nbgrader_con
 @app.command()
 def release(root: Root = Path(".")) -> None:
     """Build source/ from the notebook's text, and from it the release and the gradebook's entry."""
+    from autograder.pipeline import Course
+
     course = Course(root)
     course.build()
     course.release()
@@ -38,6 +39,8 @@ def student(
     root: Root = Path("."), out: Annotated[Path, typer.Option(help="where to put it")] = Path("dist/student")
 ) -> None:
     """Put together what students get: the released notebook and the wheel that its set-up cell installs."""
+    from autograder.pipeline import ASSIGNMENT, Course
+
     course = Course(root)
     notebook = course.folder("release") / f"{ASSIGNMENT}.ipynb"
     if not notebook.is_file():
@@ -68,6 +71,9 @@ def grade(
     students: Annotated[list[str] | None, typer.Argument(help="whom to grade; by default all who handed in")] = None,
 ) -> None:
     """Grade what lies in submitted/, write feedback and grades.csv, and show the table."""
+    from autograder.pipeline import Course
+    from autograder.report import read_grades, table, write_csv
+
     course = Course(root)
     there = course.handed_in()
     if unknown := sorted(set(students or ()) - set(there)):
@@ -94,10 +100,13 @@ def grade(
 @app.command()
 def demo(
     root: Root = Path("."),
+    out: Annotated[Path, typer.Option(help="the folder for it; emptied first")] = Path("demo"),
     only: Annotated[str, typer.Option(help="grade only the samples whose names fit this pattern")] = "*",
 ) -> None:
-    """Grade the sample submissions in demo/ and check that each gets what its name promises."""
-    broken = demonstration.run(root, root / "demo", console, only)
+    """Grade the sample submissions in a folder of their own and check that each gets what its name promises."""
+    from autograder import demo as demonstration
+
+    broken = demonstration.run(root, out, console, only)
     if broken:
         raise CourseError("\n".join(["these points are not what the samples' names promise:", *broken]))
     console.print("[green]Every sample submission got what its name promises.[/]")
@@ -106,6 +115,8 @@ def demo(
 @app.command()
 def secret(root: Root = Path(".")) -> None:
     """Create the course's secret, from which hidden tests draw their inputs. Once per course; keep it to yourself."""
+    from autograder.hidden import SECRET_NAME, create_secret
+
     path = root / SECRET_NAME
     try:
         create_secret(path)
@@ -118,7 +129,7 @@ def main() -> None:
     """Run a command; what went wrong is said in words, without a traceback."""
     try:
         app()
-    except (CourseError, NotebookError) as error:
+    except CourseError as error:
         Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
 

@@ -26,6 +26,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader import preprocessors as nbgrader_steps
 
+from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
 
 ASSIGNMENT = "gcnn"
@@ -43,7 +44,7 @@ _OPTIONS = (
 _PUBLIC_METADATA = {"nbgrader", "course", "deletable", "editable"}
 
 
-class NotebookError(ValueError):
+class NotebookError(CourseError):
     """The notebook's text is malformed; the message says in which cell and line."""
 
 

@@ -21,13 +21,10 @@ from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
+from autograder.errors import CourseError
 from autograder.notebooks import ASSIGNMENT, leaks, read_text
 
 CONFIG = "nbgrader_config.py"
-
-
-class CourseError(RuntimeError):
-    """Something about the course folder or a step of nbgrader's went wrong; the message says what to do."""
 
 
 @contextmanager

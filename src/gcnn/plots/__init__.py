@@ -1,0 +1,22 @@
+"""Every figure of the notebook: each function takes what is to be shown and returns one figure that shows itself.
+
+As a cell's last value, or by ``display``, a figure appears once. None is made with pyplot, so that none is kept, none
+appears twice and the reader's own settings stay. What is to be seen stands in words in `Picture.alt`.
+"""
+
+from gcnn.plots.curves import accuracies, accuracy_against_angle, history, invariance_by_size, prediction_under_rotation
+from gcnn.plots.grids import digits_turned, feature_maps, filters, images
+from gcnn.plots.picture import Picture
+
+__all__ = [
+    "Picture",
+    "accuracies",
+    "accuracy_against_angle",
+    "digits_turned",
+    "feature_maps",
+    "filters",
+    "history",
+    "images",
+    "invariance_by_size",
+    "prediction_under_rotation",
+]
