@@ -51,8 +51,9 @@ In Colab, *Runtime → Change runtime type → GPU* makes training take seconds;
 """
 
 # %%
-import importlib
+import importlib.metadata
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,8 +69,15 @@ if importlib.util.find_spec("gcnn") is None:
             "The course package `gcnn` is missing. Put the file gcnn-….whl that came with this notebook "
             "beside it (in Colab: drag it into the file browser on the left) and run this cell again."
         )
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", package], check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, "--no-deps", package], check=True)
     importlib.invalidate_caches()
+    # What the package needs and this machine lacks. What is here stays as it is, PyTorch above all.
+    needs = {need: re.match(r"[a-z]+", need)[0] for need in importlib.metadata.requires("gcnn")}
+    missing = [need for need, name in needs.items() if importlib.util.find_spec(name) is None]
+    if missing:
+        subprocess.run([*pip, *missing], check=True)
+        importlib.invalidate_caches()
 
 # %%
 import torch
