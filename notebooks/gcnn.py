@@ -82,8 +82,10 @@ if importlib.util.find_spec("gcnn") is None:
 # %%
 import torch
 import torch.nn.functional as F
+from torch import nn
+
 from gcnn import checks, plots
-from gcnn.data import MnistRotDataset, turn
+from gcnn.data import MnistRotDataset
 from gcnn.environment import describe, grading
 from gcnn.equivariance import equivariance_error, reflect, rotate
 from gcnn.probes import (
@@ -100,7 +102,6 @@ from gcnn.probes import (
     with_state,
 )
 from gcnn.training import test_model, train_model
-from torch import nn
 
 GRADING = grading()  # a few cells below earn no points and take a while: the grader skips their work
 train_set, valid_set, test_set = MnistRotDataset("train"), MnistRotDataset("valid"), MnistRotDataset("test")

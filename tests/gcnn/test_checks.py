@@ -17,11 +17,20 @@ def test_equal_accepts_equal_values(got, expected):
 
 @pytest.mark.parametrize(
     ("got", "expected"),
-    [(4, 3), (True, 1), (3.0, 3), ((1, 2), (2, 1)), ((1, 2, 3), (1, 2)), ((1.0, 2), (1, 2)), ([1, 2], (1, 2)), (0, None)],
+    [
+        (4, 3),
+        (True, 1),
+        (3.0, 3),
+        ((1, 2), (2, 1)),
+        ((1, 2, 3), (1, 2)),
+        ((1.0, 2), (1, 2)),
+        ([1, 2], (1, 2)),
+        (0, None),
+    ],
 )
 def test_equal_rejects_another_value_or_type(got, expected):
     """Is another value, or an equal one of another type, rejected with both and the cause in the message?"""
-    with pytest.raises(AssertionError, match="C4.product") as caught:
+    with pytest.raises(AssertionError, match=r"C4\.product") as caught:
         checks.equal(got, expected, "C4.product(1, 2)", "Look at the remainder.")
     assert repr(expected) in str(caught.value)
 
@@ -52,7 +61,7 @@ def test_close_judges_shape_dtype_and_value():
     """Are rounding accepted, and another shape, dtype or value rejected, with the place of the largest difference?"""
     expected = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
     checks.close(expected * (1 + 1e-6), expected, "y")
-    with pytest.raises(AssertionError, match="float64, expected torch.float32"):
+    with pytest.raises(AssertionError, match=r"float64, expected torch\.float32"):
         checks.close(expected.double(), expected, "y")
     with pytest.raises(AssertionError, match="shape"):
         checks.close(expected[0], expected, "y")

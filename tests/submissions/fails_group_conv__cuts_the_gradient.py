@@ -7,7 +7,9 @@ class GroupConv2d(nn.Module):
         super().__init__()
         self.out_channels, self.padding = out_channels, padding
         fan_in = in_channels * 4 * kernel_size**2
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 4, kernel_size, kernel_size) * (2 / fan_in) ** 0.5)
+        self.weight = nn.Parameter(
+            torch.randn(out_channels, in_channels, 4, kernel_size, kernel_size) * (2 / fan_in) ** 0.5
+        )
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
 
     def build_filter(self):

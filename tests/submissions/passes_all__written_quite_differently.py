@@ -94,7 +94,9 @@ class LiftingConv2d(nn.Module):
         super().__init__()
         self.pad = padding
         bound = (3 / (in_channels * kernel_size**2)) ** 0.5
-        self.weight = nn.Parameter(torch.empty(out_channels, in_channels, kernel_size, kernel_size).uniform_(-bound, bound))
+        self.weight = nn.Parameter(
+            torch.empty(out_channels, in_channels, kernel_size, kernel_size).uniform_(-bound, bound)
+        )
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
 
     def build_filter(self):
@@ -125,7 +127,9 @@ class GroupConv2d(nn.Module):
         rows = []
         for s in range(4):
             table = [(t - s) % 4 for t in range(4)]
-            rows.append(torch.rot90(self.weight.index_select(2, torch.tensor(table, device=self.weight.device)), s, (3, 4)))
+            rows.append(
+                torch.rot90(self.weight.index_select(2, torch.tensor(table, device=self.weight.device)), s, (3, 4))
+            )
         bias = self.bias.repeat_interleave(4).reshape(-1, 4) if self.bias is not None else None
         return torch.stack(rows, 1), bias
 
@@ -252,7 +256,9 @@ class D4LiftingConv2d(nn.Module):
 
     def forward(self, x):
         bank, bias = self.build_filter()
-        y = F.conv2d(x, bank.reshape(-1, *bank.shape[2:]), None if bias is None else bias.reshape(-1), padding=self.padding)
+        y = F.conv2d(
+            x, bank.reshape(-1, *bank.shape[2:]), None if bias is None else bias.reshape(-1), padding=self.padding
+        )
         return y.reshape(len(x), self.out_channels, 8, *y.shape[-2:])
 
 
