@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-slow test-all lint format release student grade secret bench figures constraints clean
+.PHONY: help sandbox demo test test-slow test-all lint format release student grade secret doctor bench figures constraints clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -18,13 +18,20 @@ $(READY): requirements.txt constraints.txt pyproject.toml src/autograder/pyproje
 	$(BIN)/pip install --quiet --no-deps -e . -e src/autograder
 	@touch $@
 
-demo: $(READY) ## build the release, grade the sample submissions, write feedback and grades (about 6 minutes)
+sandbox: ## install bubblewrap, in which submissions run, where that can be done
+	@command -v bwrap >/dev/null || { \
+	  if ! command -v apt-get >/dev/null; then how=""; \
+	  elif [ "$$(id -u)" = 0 ]; then how="env"; elif sudo -n true 2>/dev/null; then how="sudo"; else how=""; fi; \
+	  if [ -z "$$how" ]; then echo "bubblewrap is missing, and only you can install it: sudo apt-get install bubblewrap"; exit 1; fi; \
+	  echo "installing bubblewrap"; $$how apt-get update -qq && $$how apt-get install -y -qq bubblewrap >/dev/null; }
+
+demo: $(READY) sandbox ## build the release, grade the sample submissions, write feedback and grades (about 6 minutes)
 	$(BIN)/autograder demo
 
-test: $(READY) lint ## lint and the quick tests (about 10 minutes)
+test: $(READY) sandbox lint ## lint and the quick tests (about 10 minutes)
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: $(READY) ## the tests that train networks and grade whole submissions
+test-slow: $(READY) sandbox ## the tests that train networks and grade whole submissions
 	$(BIN)/python -m pytest -m slow
 
 test-all: test test-slow ## every test (under an hour)
@@ -43,11 +50,14 @@ release: $(READY) ## rebuild source/ and release/ from notebooks/, and the grade
 student: $(READY) ## put together what students get, in dist/student
 	$(BIN)/autograder student
 
-grade: $(READY) ## grade what lies in submitted/, write feedback and grades.csv
+grade: $(READY) sandbox ## grade what lies in submitted/, write feedback and grades.csv
 	$(BIN)/autograder grade
 
 secret: $(READY) ## create the course's secret, once, before the first grading
 	$(BIN)/autograder secret
+
+doctor: $(READY) sandbox ## say what this machine really enforces
+	$(BIN)/autograder doctor
 
 bench: $(READY) ## measure again what benchmarks/results says (about half an hour)
 	$(BIN)/python benchmarks/accuracy.py

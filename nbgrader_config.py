@@ -2,25 +2,30 @@
 
 from nbgrader import preprocessors as nbgrader_steps
 
-from autograder import steps
+from autograder import safe, steps
 
 c = get_config()  # noqa: F821 -- nbgrader defines it for this file
 
 # A written answer's rubric stands in the answer's own cell, which nbgrader expects for its "task" cells only.
 c.ClearMarkScheme.enforce_metadata = False
 
+# nbgrader copies what links in a hand-in point to.
+c.Autograde.pre_convert_hook = steps.refuse_links
+
 # The source notebook with the submission's answers poured in is what is graded, whatever the hand-in's other cells say.
 c.Autograde.sanitize_preprocessors = [steps.PourAnswers]
+
+# A submission runs in a sandbox, and its tests in the grader's process: what its own process says is never its score.
 c.Autograde.autograde_preprocessors = [
-    steps.Run,
+    steps.JudgedExecute,
     nbgrader_steps.LimitOutput,
-    nbgrader_steps.SaveAutoGrades,
+    steps.SaveJudgedGrades,
     nbgrader_steps.AssignLatePenalties,
     nbgrader_steps.CheckCellMetadata,
 ]
 
-# The kernel warns about its transport at every start.
-c.Execute.extra_arguments = ["--log-level=ERROR", "--HistoryManager.hist_file=:memory:"]
+# What a student wrote must not run in the browser of the instructor who reads it.
+c.HTMLExporter.filters = {"markdown2html": safe.safe_markdown}
 
 # nbgrader prints hidden tests into the feedback.
 c.GenerateFeedback.preprocessors = [

@@ -12,19 +12,13 @@ secret. A row's value is the mean over seeds; its spread has every seed's figure
 """
 
 import argparse
-import datetime
-import json
-import os
-import platform
 import re
-import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import results
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -100,27 +94,6 @@ def measure(make: type[nn.Module], budget: str | None, seed: int, digits: object
     return test_model(model, digits), time.perf_counter() - start
 
 
-def row(name: str, values: list[float], unit: str) -> dict[str, object]:
-    """One figure: the mean, and how it spreads over the seeds."""
-    sd = statistics.stdev(values) if len(values) > 1 else None
-    spread = {"n": len(values), "sd": sd, "min": min(values), "max": max(values), "values": values}
-    rounded = {key: round(value, 3) if isinstance(value, float) else value for key, value in spread.items()}
-    rounded["values"] = [round(value, 3) for value in values]
-    return {"name": name, "value": round(statistics.mean(values), 3), "unit": unit, "spread": rounded}
-
-
-def machine() -> dict[str, object]:
-    """What the figures were measured on."""
-    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()) if sys.platform == "linux" else None
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {
-        "cpu": model.group(1) if model else platform.processor(),
-        "cores": os.cpu_count(),
-        "memory": f"{memory:.0f} GiB",
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-    }
-
-
 def main() -> None:
     """Measure everything and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -144,23 +117,13 @@ def main() -> None:
     for name, make, budget, digits in plan:
         runs = [measure(make, budget, seed, digits) for seed in range(arguments.seeds)]
         accuracies, seconds = zip(*runs, strict=True)
-        new = [row(f"accuracy.{name}.{budget or 'none'}", list(accuracies), "percent")]
+        new = [results.over_seeds(f"accuracy.{name}.{budget or 'none'}", list(accuracies), "percent")]
         if budget is not None:
-            new.append(row(f"seconds.{name}.{budget}", list(seconds), "seconds"))
+            new.append(results.over_seeds(f"seconds.{name}.{budget}", list(seconds), "seconds"))
         print(*(f"{r['name']}: {r['value']} {r['unit']}, {r['spread']['values']}" for r in new), sep="\n", flush=True)
         rows += new
 
-    git = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-    result = {
-        "made": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "commit": subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or None,
-        "machine": machine(),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "command": " ".join(["python", "benchmarks/accuracy.py", *sys.argv[1:]]),
-        "rows": rows,
-    }
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+    results.write(arguments.out, "benchmarks/accuracy.py", rows)
 
 
 if __name__ == "__main__":

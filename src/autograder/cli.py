@@ -20,6 +20,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__d
 console = Console()
 if not console.is_terminal:
     console = Console(width=120)  # a log has no width of its own, and the table needs this much
+Kind = Annotated[str | None, typer.Option("--sandbox", help='"none" grades without a sandbox: no protection at all')]
 Root = Annotated[Path, typer.Option(help="the course's folder, with nbgrader_config.py in it")]
 
 
@@ -69,12 +70,13 @@ def student(
 def grade(
     root: Root = Path("."),
     students: Annotated[list[str] | None, typer.Argument(help="whom to grade; by default all who handed in")] = None,
+    sandbox: Kind = None,
 ) -> None:
     """Grade what lies in submitted/, write feedback and grades.csv, and show the table."""
     from autograder.pipeline import Course
     from autograder.report import read_grades, table, write_csv
 
-    course = Course(root)
+    course = Course(root, sandbox=sandbox)
     there = course.handed_in()
     if unknown := sorted(set(students or ()) - set(there)):
         raise CourseError(f"nothing was handed in by {', '.join(unknown)}; there is {', '.join(there) or 'nobody'}")
@@ -101,12 +103,13 @@ def grade(
 def demo(
     root: Root = Path("."),
     out: Annotated[Path, typer.Option(help="the folder for it; emptied first")] = Path("demo"),
-    only: Annotated[str, typer.Option(help="grade only the samples whose names fit this pattern")] = "*",
+    only: Annotated[str, typer.Option(help="grade only the samples whose names fit this pattern")] = "[fp]*",
+    sandbox: Kind = None,
 ) -> None:
     """Grade the sample submissions in a folder of their own and check that each gets what its name promises."""
     from autograder import demo as demonstration
 
-    broken = demonstration.run(root, out, console, only)
+    broken = demonstration.run(root, out, console, only, sandbox)
     if broken:
         raise CourseError("\n".join(["these points are not what the samples' names promise:", *broken]))
     console.print("[green]Every sample submission got what its name promises.[/]")
@@ -123,6 +126,22 @@ def secret(root: Root = Path(".")) -> None:
     except FileExistsError as error:
         raise CourseError(f"{path} is there already; another one would change what later gradings draw") from error
     console.print(f"{path} is made. Back it up; never commit it.")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine really enforces: sandbox, limits, network, and what grading needs besides."""
+    from rich.table import Table
+
+    from autograder.sandbox.doctor import doctor as examine
+
+    table = Table("", "what", "found", "to do", box=None, pad_edge=False)
+    rows = examine()
+    for row in rows:
+        table.add_row("[green]✓[/]" if row.ok else "[red]✗[/]", *map(escape, (row.what, row.detail, row.todo)))
+    console.print(table)
+    if not all(row.ok for row in rows):
+        raise CourseError("not everything is as it should be; the last column says what to do")
 
 
 def main() -> None:

@@ -18,28 +18,26 @@ from autograder.submissions import Sample, read_sample
 
 
 def broken_promises(sample: Sample, grades: Grades) -> list[str]:
-    """Where a sample's points are not what its name promises, one sentence each."""
+    """Where a sample's points are not what it promises, one sentence each."""
     wrong = []
-    touched = dependants([sample.mistaken]) if sample.mistaken else set()
+    touched = dependants(sample.loses)
     for key, score in grades.scores.items():
         exercise = EXERCISES[key]
         if exercise.by_hand:
             continue
         got = f"{sample.name}: {exercise.number} {key} has {score.points:g} of {score.maximum:g} points"
-        if score.waiting:
-            wrong.append(f"{got} and waits for a person")
-        elif key not in sample.attempted:
+        if key not in sample.attempted:
             if score.points != 0:
                 wrong.append(f"{got}, but it is not answered")
-        elif key == sample.mistaken:
+        elif key in sample.loses:
             if score.points >= score.maximum:
                 wrong.append(f"{got}, but its answer has a mistake")
-        elif key not in touched and score.points != score.maximum:
+        elif key not in touched and (score.points != score.maximum or score.waiting):
             wrong.append(f"{got}, but its answer is right")
     return wrong
 
 
-def run(project: Path, folder: Path, console: Console, only: str = "*") -> list[str]:
+def run(project: Path, folder: Path, console: Console, only: str, sandbox: str | None = None) -> list[str]:
     """Grade the sample submissions in a folder of their own, and show the table.
 
     Args:
@@ -47,6 +45,7 @@ def run(project: Path, folder: Path, console: Console, only: str = "*") -> list[
         folder: emptied first, so that an interrupted demonstration can be run again.
         console: where to show progress and the table.
         only: a pattern of the samples' names.
+        sandbox: "none" for no sandbox.
 
     Returns:
         The broken promises.
@@ -59,7 +58,7 @@ def run(project: Path, folder: Path, console: Console, only: str = "*") -> list[
         raise CourseError(f"no sample in tests/submissions is called {only!r}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    course = Course(folder, project)
+    course = Course(folder, project, sandbox)
     source = course.build()
     course.release()
     console.print(f"The release is in {course.folder('release')}.")

@@ -23,6 +23,8 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.errors import CourseError
 from autograder.notebooks import ASSIGNMENT, leaks, read_text
+from autograder.sandbox import SandboxUnavailable
+from autograder.sandbox.sandbox import check
 
 CONFIG = "nbgrader_config.py"
 
@@ -44,12 +46,13 @@ class Course:
     Args:
         root: the folder.
         project: where ``notebooks/`` and ``nbgrader_config.py`` are; by default the root itself.
+        sandbox: "bubblewrap" or "none", instead of what the settings say.
 
     Raises:
         CourseError: there is no ``nbgrader_config.py``.
     """
 
-    def __init__(self, root: Path, project: Path | None = None):
+    def __init__(self, root: Path, project: Path | None = None, sandbox: str | None = None):
         self.root = root.resolve()
         self.project = self.root if project is None else project.resolve()
         if not (self.project / CONFIG).is_file():
@@ -60,6 +63,8 @@ class Course:
         config = Config(loaded)
         config.CourseDirectory.root = str(self.root)
         config.NbGraderAPI.log_level = logging.WARNING
+        if sandbox is not None:
+            config.JudgedExecute.sandbox = sandbox
         self.config = config
         self.directory = CourseDirectory(config=config)
 
@@ -134,8 +139,13 @@ class Course:
         """Grade one submission.
 
         Raises:
-            CourseError: nbgrader failed.
+            CourseError: there is no sandbox, or nbgrader failed.
         """
+        if self.config.JudgedExecute.get("sandbox", "bubblewrap") != "none":
+            try:
+                check()
+            except SandboxUnavailable as error:
+                raise CourseError(str(error)) from error
         self._run(f"grading {student}", "autograde", ASSIGNMENT, student)
 
     def feedback(self, student: str) -> Path:

@@ -34,17 +34,15 @@ class Grades:
     """The student's id."""
     scores: dict[str, Score]
     """By exercise, in the notebook's order."""
-    repairs: tuple[str, ...] = ()
-    """What had to be put right in the hand-in."""
 
     def total(self, *, by_hand: bool) -> float:
         """The points of the exercises that are marked by hand, or of those that tests grade."""
         return sum(score.points for key, score in self.scores.items() if EXERCISES[key].by_hand == by_hand)
 
-    @property
-    def waiting(self) -> list[str]:
-        """The exercises that wait for a person, by number."""
-        return [EXERCISES[key].number for key, score in self.scores.items() if score.waiting]
+    def waiting(self, *, by_hand: bool) -> list[str]:
+        """The numbers of the exercises that a person must look at: written answers, or tests that were not graded."""
+        found = (key for key, score in self.scores.items() if score.waiting and EXERCISES[key].by_hand == by_hand)
+        return [EXERCISES[key].number for key in found]
 
 
 def exercise_of(grade_id: str) -> str:
@@ -97,26 +95,25 @@ def table(rows: Iterable[Grades], title: str = "") -> Table:
             score = row.scores[exercise.key]
             colour = "green" if score.points == score.maximum else "red" if score.points == 0 else "yellow"
             cells.append("?" if score.waiting else f"[{colour}]{_number(score.points)}[/]")
-        hand = "waits" if row.waiting else _number(row.total(by_hand=True))
+        hand = "waits" if row.waiting(by_hand=True) else _number(row.total(by_hand=True))
         name = escape(row.student).replace("__", "\n  ").replace("_", " ")
         result.add_row(name, *cells, _number(row.total(by_hand=False)), hand)
     return result
 
 
 def write_csv(rows: Iterable[Grades], path: Path) -> None:
-    """Points by exercise, one student a line; the last columns say what is not final and what was repaired."""
+    """Points by exercise, one student a line. What is not final has no points, and a column of its own."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         names = [f"{e.number} {e.key} (of {e.points})" for e in EXERCISES.values()]
-        writer.writerow(["student", *names, "tests", "by hand", "total", "waiting for marking", "repairs"])
+        writer.writerow(["student", *names, "tests", "by hand", "total", "not graded", "waiting for marking"])
         for row in rows:
             points = ["" if s.waiting else _number(s.points) for s in row.scores.values()]
-            tests, hand = row.total(by_hand=False), row.total(by_hand=True)
-            totals = [
-                _number(tests),
-                "" if row.waiting else _number(hand),
-                "" if row.waiting else _number(tests + hand),
-            ]
+            totals = []
+            for kinds in ((False,), (True,), (False, True)):
+                open_ones = any(row.waiting(by_hand=kind) for kind in kinds)
+                totals.append("" if open_ones else _number(sum(row.total(by_hand=kind) for kind in kinds)))
             # A spreadsheet would run a cell that begins like a formula.
             student = f"'{row.student}" if row.student[:1] in "=+-@\t\r" else row.student
-            writer.writerow([student, *points, *totals, " ".join(row.waiting), "; ".join(row.repairs)])
+            waiting = [" ".join(row.waiting(by_hand=kind)) for kind in (False, True)]
+            writer.writerow([student, *points, *totals, *waiting])

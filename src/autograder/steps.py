@@ -1,9 +1,14 @@
 """The steps of nbgrader's that the course replaces; `nbgrader_config.py` puts them in their places.
 
-`PourAnswers` makes the notebook that is graded, `Run` runs it, `HideTests` keeps hidden tests out of the feedback.
-They work in every way that nbgrader is used: its commands, the formgrader's buttons and ``autograder``.
+`refuse_links` looks at a hand-in before nbgrader copies it, `PourAnswers` makes the notebook that is graded,
+`JudgedExecute` runs and judges it, `SaveJudgedGrades` enters the outcomes in the gradebook, and `HideTests` keeps
+hidden tests out of the feedback. They work in every way that nbgrader is used: its commands, the formgrader's buttons
+and ``autograder``.
 """
 
+import logging
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +16,57 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.converters.base import NbGraderException
-from nbgrader.preprocessors import Execute, NbGraderPreprocessor
-from nbgrader.utils import is_grade
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import compute_checksum, is_grade, is_solution
+from traitlets import Dict, Enum, Float
 
-from autograder.notebooks import regions, role
+from autograder.judge import Outcome
+from autograder.notebooks import regions, role, submission_names
+from autograder.run import Settings, not_run, run, summary
+from autograder.safe import safe_attachments
+from autograder.sandbox import Limits
 from autograder.submissions import pour
 
-SECONDS = {"training": 300, "tests": 300}  # a test of accuracy may train once more
-OTHER_SECONDS = 60
+log = logging.getLogger(__name__)
+UNREADABLE = "unreadable"  # the key under which a stand-in for a notebook says why there is one
+
+
+def refuse_links(assignment: str, student: str, notebooks: list[str]) -> None:
+    """Clear a hand-in of what nbgrader would follow or hang on, before it copies the files: links, FIFOs, devices.
+
+    A notebook that is none, or cannot be read, is kept under another name, and an empty one that says so takes its
+    place: its tests will be *not graded*, and the submission is not dropped.
+    """
+    for folder in {Path(notebook).parent for notebook in notebooks}:
+        for parent, folders, files in os.walk(folder):
+            for path in (Path(parent, name) for name in [*folders, *files]):
+                mode = path.lstat().st_mode
+                if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                    # Following it would bring what it points to into the submission: another's work, a password.
+                    path.unlink()
+                    log.warning("%s: %s was a link or no plain file, and was removed", student, path.name)
+    for notebook in map(Path, notebooks):
+        reason = _unreadable(notebook)
+        if reason:
+            if notebook.exists():
+                notebook.replace(notebook.with_name(f"{notebook.name}.unreadable"))
+            stand_in = nbformat.v4.new_notebook(metadata={"course": {UNREADABLE: reason}})
+            nbformat.write(stand_in, notebook)
+            log.warning("%s: %s", student, reason)
+
+
+def _unreadable(path: Path) -> str:
+    """Why a notebook cannot be read, or an empty string."""
+    if not path.exists():
+        return "the notebook was a link or no plain file"
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if not isinstance(cell.source, str) or not isinstance(cell.metadata, dict):
+                return "the notebook's cells are malformed"
+    except Exception as error:  # whatever a damaged file makes a library raise
+        return f"the notebook cannot be read ({type(error).__name__})"
+    return ""
 
 
 def _differs(source: NotebookNode, assignment: str, notebook: str, db_url: str) -> bool:
@@ -57,31 +105,90 @@ class PourAnswers(NbGraderPreprocessor):
         poured = pour(nb, source)
         for repair in poured.repairs:
             self.log.warning("%s: %s", names["student"], repair)
-        poured.notebook.metadata["course"] = {"repairs": list(poured.repairs)}
+        for cell in poured.notebook.cells:
+            if "attachments" in cell:
+                cell.attachments = safe_attachments(cell.attachments)
+        # For the steps that follow: they read the notebook from the file that this one is written to.
+        course = {"repairs": list(poured.repairs), "names": sorted(submission_names(source))}
+        stand_in = nb.metadata.get("course")
+        if isinstance(stand_in, dict) and isinstance(stand_in.get(UNREADABLE), str):
+            course[UNREADABLE] = stand_in[UNREADABLE][:500]
+        poured.notebook.metadata["course"] = course
         return poured.notebook, resources
 
 
-class Run(Execute):
-    """Runs the notebook; each cell may take as long as its role needs.
+class JudgedExecute(NbGraderPreprocessor):
+    """Runs the submission in a sandbox and judges it; stands in the place of nbgrader's ``Execute``."""
 
-    A test cell that never ran has failed, and what a test cell writes to stderr costs nothing: nbgrader would count the
-    one as full marks and the other as none.
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        """As nbgrader's, with a limit for each cell."""
-        super().__init__(**kwargs)
-        self.timeout_func = lambda cell: SECONDS.get(role(cell), OTHER_SECONDS)
+    sandbox = Enum(["bubblewrap", "none"], "bubblewrap", help="where submissions run; none is no protection").tag(
+        config=True
+    )
+    limits = Dict(help="limits by name, see autograder.sandbox.Limits").tag(config=True)
+    cell_seconds = Float(Settings.cell_seconds, help="how long one cell may take").tag(config=True)
+    training_seconds = Float(Settings.training_seconds, help="how long one training cell may take").tag(config=True)
+    test_seconds = Float(Settings.test_seconds, help="how long one test may take").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        """Run all cells."""
-        nb, resources = super().preprocess(nb, resources)
-        for cell in nb.cells:
-            if role(cell) == "tests":
-                cell.outputs = [o for o in cell.outputs if o.output_type != "stream" or o.name != "stderr"]
-                if cell.execution_count is None:
-                    cell.outputs = [nbformat.v4.new_output("error", ename="NotRun", evalue="this cell never ran")]
+        """Run all cells; the outcomes go to ``resources["judged"]``, the evidence into the notebook's metadata."""
+        names, coursedir = resources["nbgrader"], self.parent.parent.coursedir
+        course = nb.metadata.course
+        if course.get(UNREADABLE):
+            done = not_run(nb, course[UNREADABLE])
+        else:
+            files = Path(coursedir.format_path(coursedir.submitted_directory, names["student"], names["assignment"]))
+            settings = Settings(
+                self.sandbox, Limits(**self.limits), self.cell_seconds, self.training_seconds, self.test_seconds
+            )
+            done = run(nb, frozenset(course.names), files if files.is_dir() else None, settings)
+        done.notebook.metadata["course"] = {**course, "evidence": done.evidence}
+        self.log.info("%s: %s", names["student"], summary(done.outcomes))
+        for name, outcome in done.outcomes.items():
+            if outcome.status == "not graded":
+                self.log.warning("%s: %s was not graded: %s", names["student"], name, outcome.message)
+        resources["judged"] = done.outcomes
+        return done.notebook, resources
+
+
+class SaveJudgedGrades(NbGraderPreprocessor):
+    """Enters the outcomes in the gradebook, all or none; stands in the place of nbgrader's ``SaveAutoGrades``.
+
+    *Not graded* is no number there: it waits for a person, as a written answer does.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Write every grade and comment in one transaction."""
+        names, outcomes = resources["nbgrader"], resources["judged"]
+        place = names["notebook"], names["assignment"], names["student"]
+        with Gradebook(names["db_url"]) as gradebook:
+            try:
+                for cell in nb.cells:
+                    if is_grade(cell):
+                        grade = gradebook.find_grade(cell.metadata.nbgrader.grade_id, *place)
+                        grade.auto_score = _score(cell, outcomes, grade.max_score)
+                        waits = grade.auto_score is None or grade.manual_score is not None
+                        grade.needs_manual_grade = waits
+                    if is_solution(cell):
+                        comment = gradebook.find_comment(cell.metadata.nbgrader.grade_id, *place)
+                        comment.auto_comment = "No response." if _untouched(cell) else None
+                gradebook.db.commit()
+            except BaseException:
+                gradebook.db.rollback()
+                raise
         return nb, resources
+
+
+def _untouched(cell: NotebookNode) -> bool:
+    return cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
+
+
+def _score(cell: NotebookNode, outcomes: dict[str, Outcome], points: float) -> float | None:
+    """A graded cell's points; ``None`` where a person must decide."""
+    if is_solution(cell):  # a written answer
+        return 0.0 if _untouched(cell) else None
+    outcome = outcomes.get(cell.id)
+    if outcome is None or outcome.status not in ("passed", "failed"):
+        return None
+    return float(points) if outcome.status == "passed" else 0.0
 
 
 class HideTests(NbGraderPreprocessor):

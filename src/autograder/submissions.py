@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from autograder.exercises import EXERCISES
 from autograder.notebooks import as_released, bound_names, regions, role
 
-_SAMPLE = re.compile(r'# %% \[markdown\] start="(model|release)"(?: without="([^"]*)")?')
+_SAMPLE = re.compile(r'# %% \[markdown\] start="(model|release)"(?: without="([^"]*)")?(?: loses="([^"]*)")?')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +164,7 @@ def model_answer(cell: NotebookNode) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """A sample submission, and what its name promises."""
+    """A sample submission, and what it must earn."""
 
     name: str
     """What it is called; tests and the demo hand it in under this name."""
@@ -172,20 +172,26 @@ class Sample:
     """What a student would hand in."""
     attempted: frozenset[str]
     """The exercises in code that it answers."""
+    loses: frozenset[str]
+    """Those of them in which it must lose points; it may lose some in exercises that need these."""
 
-    @property
-    def mistaken(self) -> str | None:
-        """The exercise that ``fails_EXERCISE__why`` has a mistake in; ``None`` for other names."""
-        kind, _, rest = self.name.partition("_")
-        key = rest.partition("__")[0].replace("_", "-")
-        return key if kind == "fails" and key in EXERCISES else None
+
+def _loses(name: str, header: re.Match) -> set[str]:
+    """The exercises that the header names, or that ``fails_EXERCISE__why`` does."""
+    if header[3] is not None:
+        return set(header[3].split())
+    kind, _, rest = name.partition("_")
+    key = rest.partition("__")[0].replace("_", "-")
+    return {key} if kind == "fails" and key in EXERCISES else set()
 
 
 def read_sample(path: Path, source: NotebookNode) -> Sample:
     """Make a sample submission from a text that holds only what it changes.
 
     The text's first cell says where it starts: ``start="release"``, the untouched release, or ``start="model"``, the
-    model answer to all exercises but those of ``without="KEY KEY"``. Further cells, ``answer="KEY"``, are its own.
+    model answer to all exercises but those of ``without="KEY KEY"``; and, unless its name does, in which exercises it
+    must lose points: ``loses="KEY KEY"``. Further cells are its own: ``answer="KEY"`` in the place of that answer,
+    ``added="KEY"`` a new code cell before that answer.
 
     Raises:
         ValueError: the text is malformed, with its name.
@@ -194,14 +200,18 @@ def read_sample(path: Path, source: NotebookNode) -> Sample:
     first = _SAMPLE.match(text)
     if first is None:
         raise ValueError(f'{path.name}: the first line must be # %% [markdown] start="model" or start="release"')
-    without = set((first[2] or "").split())
-    changed = {c.metadata.get("answer"): c.source for c in jupytext.reads(text, fmt="py:percent").cells[1:]}
-    if unknown := (without | set(changed)) - EXERCISES.keys():
+    without, loses = set((first[2] or "").split()), _loses(path.stem, first)
+    own = jupytext.reads(text, fmt="py:percent").cells[1:]
+    changed = {c.metadata.get("answer"): c.source for c in own if "added" not in c.metadata}
+    added = [(c.metadata["added"], c.source) for c in own if "added" in c.metadata]
+    if unknown := (without | loses | set(changed) | {key for key, _ in added}) - EXERCISES.keys():
         raise ValueError(f"{path.name}: there is no exercise {', '.join(map(str, sorted(unknown, key=str)))}")
     released = as_released(source)
     submission = copy.deepcopy(released)
-    attempted = set()
+    attempted, cells = set(), []
     for cell, full in zip(submission.cells, source.cells, strict=True):
+        cells += [nbformat.v4.new_code_cell(code) for key, code in added if key == cell.id]
+        cells.append(cell)
         if role(cell) != "answer":
             continue
         if cell.id in changed:
@@ -212,5 +222,6 @@ def read_sample(path: Path, source: NotebookNode) -> Sample:
             cell.source = model_answer(full)
         if cell.cell_type == "code":
             attempted.add(cell.id)
+    submission.cells = cells
     notebook = pour(submission, source, into=released).notebook
-    return Sample(path.stem, notebook, frozenset(attempted))
+    return Sample(path.stem, notebook, frozenset(attempted), frozenset(loses))

@@ -65,6 +65,8 @@ def close(got: object, expected: torch.Tensor, what: str, cause: str = "", toler
     assert isinstance(got, torch.Tensor)
     if got.dtype != expected.dtype:
         raise AssertionError(f"{what} has dtype {got.dtype}, expected {expected.dtype}.{_cause(cause)}")
+    if expected.numel() == 0:  # nothing would be compared, and everything equal
+        raise AssertionError(f"{what} has no elements.{_cause(cause)}")
     tolerance = TOLERANCES.get(expected.dtype, 0.0) if tolerance is None else tolerance
     error = relative_error(got, expected)
     if not error <= tolerance:

@@ -118,7 +118,7 @@ def drawn_values(
 def with_random_state(
     module: nn.Module, generator: torch.Generator, dtype: torch.dtype = torch.float64
 ) -> tuple[nn.Module, dict[str, torch.Tensor]]:
-    """A copy of a module in another dtype, with every number in it drawn anew, so that no start value can hide a mistake.
+    """A copy of a module in another dtype, every number in it drawn anew, so that no start value can hide a mistake.
 
     Returns:
         The copy, and its values by name, as `drawn_values` draws them.

@@ -14,7 +14,7 @@ from autograder.submissions import Sample
 IN_CODE = frozenset(key for key, e in EXERCISES.items() if not e.by_hand)
 
 
-def grades(student="anna", repairs=(), **points):
+def grades(student="anna", **points):
     """Full points in every exercise in code, but those given here; written answers wait."""
     scores = {
         key: Score(0, e.points, waiting=True)
@@ -22,7 +22,7 @@ def grades(student="anna", repairs=(), **points):
         else Score(points.get(key.replace("-", "_"), e.points), e.points)
         for key, e in EXERCISES.items()
     }
-    return Grades(student, scores, repairs)
+    return Grades(student, scores)
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,23 @@ def test_unknown_cells_are_named():
 def test_the_csv_quotes_escapes_and_never_shows_a_waiting_answer_as_points(tmp_path):
     """Do commas and formulas survive, and is what waits for marking empty and named?"""
     path = tmp_path / "grades.csv"
-    write_csv([grades("=HYPERLINK(1)", ("a, b", 'c "d"')), grades("bert", c4=2)], path)
+    write_csv([grades('=HYPERLINK("a, b")'), grades("bert", c4=2)], path)
     rows = list(csv.DictReader(path.open(newline="")))
-    assert rows[0]["student"] == "'=HYPERLINK(1)"
-    assert rows[0]["repairs"] == 'a, b; c "d"'
+    assert rows[0]["student"] == '\'=HYPERLINK("a, b")'
     assert rows[1]["1.2 c4 (of 5)"] == "2"
     assert rows[1]["tests"] == "95"
     assert rows[1]["3.4 why-gap (of 5)"] == rows[1]["by hand"] == rows[1]["total"] == ""
     assert rows[1]["waiting for marking"] == "1.1 3.1 3.4 3.5a"
+
+
+def test_a_test_that_was_not_graded_is_no_number(tmp_path):
+    """Is an exercise whose test was not graded empty, as are the totals, and is it named?"""
+    scores = {**grades().scores, "d4": Score(5, 8, waiting=True)}
+    write_csv([Grades("anna", scores)], tmp_path / "grades.csv")
+    row = next(csv.DictReader((tmp_path / "grades.csv").open(newline="")))
+    assert row["1.3 d4 (of 8)"] == row["tests"] == row["total"] == ""
+    assert row["not graded"] == "1.3"
+    assert row["waiting for marking"] == "1.1 3.1 3.4 3.5a"
 
 
 def test_a_marked_submission_has_a_total(tmp_path):
@@ -89,7 +98,8 @@ def test_the_table_shows_every_exercise_and_total():
 
 def sample(name, attempted=IN_CODE):
     """A sample of this name; its notebook does not matter here."""
-    return Sample(name, nbformat.v4.new_notebook(), frozenset(attempted))
+    loses = {"fails_c4__x": {"c4"}, "fails_rotate_p4__x": {"rotate-p4"}}.get(name, set())
+    return Sample(name, nbformat.v4.new_notebook(), frozenset(attempted), frozenset(loses))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,331 @@
+"""Runs one submission: its own cells in a sandboxed kernel, the tests here, on proxies of what the kernel holds.
+
+It knows no gradebook: a notebook and the files beside it go in, the executed notebook, an outcome for every test and
+the evidence come out. Nothing that a submission does ends a run: what cannot be graded has *not graded* as its outcome,
+with the reason.
+"""
+
+import ast
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import io
+import platform
+import re
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nbclient
+import nbformat
+import torch
+from jupyter_core.utils import run_sync
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+
+from autograder.exercises import dependants
+from autograder.judge import Channel, KernelGone, NotAnswered, Outcome, Submission, judge_cell
+from autograder.notebooks import bound_names, role
+from autograder.safe import safe_outputs
+from autograder.sandbox import Limits, Sandbox
+from autograder.sandbox.provisioner import AsyncSandboxedKernelManager
+from gcnn.environment import describe
+
+MAX_RESTARTS = 2
+TOO_LONG = "TooLong"  # the name of the error of a cell that was stopped
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How submissions are run."""
+
+    sandbox: str = "bubblewrap"
+    """"bubblewrap", or "none" for no sandbox at all."""
+    limits: Limits = dataclasses.field(default_factory=Limits)
+    """What one submission may use."""
+    cell_seconds: float = 60
+    """How long one cell may take."""
+    training_seconds: float = 300
+    """How long one training cell may take."""
+    test_seconds: float = 600
+    """How long one test may take; a test of accuracy may train twice more."""
+
+
+@dataclasses.dataclass
+class Run:
+    """What became of a submission."""
+
+    notebook: NotebookNode
+    """The notebook with its outputs, fit to be shown."""
+    outcomes: dict[str, Outcome]
+    """By the test cell's id."""
+    evidence: dict[str, Any]
+    """Plain data, enough to know how this run was made and to make it again."""
+
+
+@functools.lru_cache(maxsize=4)
+def _given(cells: tuple[str, ...]) -> dict[str, Any]:
+    """What the given cells define, run once in this process: the grader's own copies."""
+    namespace: dict[str, Any] = {"__name__": "__given__"}
+    with contextlib.redirect_stdout(io.StringIO()):
+        for code in cells:
+            exec(compile(code, "<given cell>", "exec"), namespace)
+    return namespace
+
+
+class _Kernel:
+    """One kernel of a submission, and the judge's way to it."""
+
+    def __init__(self, sandbox: Sandbox, notebook: NotebookNode, names: frozenset[str], settings: Settings):
+        self.sandbox, self.settings = sandbox, settings
+        # A manager of its own: jupyter_client's close their sockets for good when a kernel has died.
+        self.manager = manager = AsyncSandboxedKernelManager.around(sandbox, sys.executable)
+        self.client = nbclient.NotebookClient(
+            notebook,
+            km=manager,
+            allow_errors=True,
+            timeout_func=self._seconds,
+            interrupt_on_timeout=True,
+            startup_timeout=60,
+            error_on_timeout={"ename": TOO_LONG},
+            on_cell_executed=self._executed,
+        )
+        self.client.start_new_kernel()
+        self.client.start_new_kernel_client()
+        self.channel = Channel(self.client.kc, alive=self.alive, why=self.reason)
+        self.submission = Submission(self.channel, names)  # before anything of the submission runs
+
+    def _executed(self, cell: NotebookNode, execute_reply: dict[str, Any], **_: Any) -> None:
+        self._stopped = execute_reply["content"].get("ename") == TOO_LONG
+
+    def _seconds(self, cell: NotebookNode) -> int:
+        return int(self.settings.training_seconds if role(cell) == "training" else self.settings.cell_seconds)
+
+    def alive(self) -> bool:
+        """Whether the sandbox still runs."""
+        process = self.manager.provisioner.process if self.manager.has_kernel else None
+        return process is not None and process.poll() is None
+
+    def reason(self) -> str:
+        """Why the kernel is gone, if a limit ended it."""
+        hit = self.sandbox.evidence.limits_hit
+        return hit[-1] if hit else ""
+
+    def execute(self, cell: NotebookNode, index: int) -> str:
+        """Run a cell of the submission; why the kernel is of no use any more, or an empty string."""
+        self._stopped = False
+        try:
+            self.client.execute_cell(cell, index)
+            if self._stopped:
+                cell.outputs.append(_error(TOO_LONG, f"this cell was stopped after {self._seconds(cell)} s"))
+                self.submission.request("ping", seconds=5)  # has it let go?
+        except (DeadKernelError, KernelGone, NotAnswered) as error:
+            return self.reason() or getattr(error, "reason", "") or "the kernel died"
+        except Exception as error:  # a message that cannot be read: the kernel sent something that no kernel sends
+            self.sandbox.kill("a message that no kernel sends")
+            return f"the kernel sent what cannot be read ({type(error).__name__})"
+        return ""
+
+    def end(self) -> None:
+        """Kill it."""
+        self.sandbox.kill()
+        with contextlib.suppress(Exception):  # whatever state the sockets of a dead kernel are in
+            self.client.kc.stop_channels()
+            run_sync(self.manager.cleanup_resources)()
+
+
+class _Submission:
+    """One run, cell by cell."""
+
+    def __init__(self, notebook: NotebookNode, names: frozenset[str], sandbox: Sandbox, settings: Settings):
+        self.notebook, self.names, self.sandbox, self.settings = notebook, names, sandbox, settings
+        self.given = _given(tuple(cell.source for cell in notebook.cells if role(cell) == "given"))
+        self.outcomes: dict[str, Outcome] = {}
+        self.deaths: list[str] = []
+        self.killers: set[int] = set()  # cells that are not run again
+        self.given_up: dict[str, str] = {}  # exercises that are not tried again, with the reason
+        self.missing: dict[str, str] = {}  # names that may be undefined, with the reason
+        self.untrained: dict[
+            str, str
+        ] = {}  # networks whose training the submission's own code made fail, with its error
+        self.seconds: dict[str, float] = {}
+        self.kernel: _Kernel | None = None
+
+    def run(self) -> None:
+        """Run every cell of the notebook, and give every test its outcome."""
+        self._start(0)
+        for index, cell in enumerate(self.notebook.cells):
+            if cell.cell_type != "code":
+                continue
+            start = time.monotonic()
+            if role(cell) == "tests":
+                outcome = self._judge(cell)
+                self.outcomes[cell.id] = outcome
+                cell.outputs = [nbformat.from_dict(output) for output in outcome.outputs]
+            else:
+                self._execute(cell, index)
+            self.seconds[cell.id] = round(time.monotonic() - start, 3)
+        if self.kernel is not None:
+            self.kernel.end()
+
+    def _start(self, upto: int) -> None:
+        """Start a kernel and run the cells before ``upto`` again, but for training cells and those that killed one."""
+        while self.kernel is None and len(self.deaths) <= MAX_RESTARTS:
+            try:
+                self.kernel = _Kernel(self.sandbox, self.notebook, self.names, self.settings)
+            except (RuntimeError, DeadKernelError, KernelGone, NotAnswered) as error:
+                self.deaths.append(f"no kernel could be started: {getattr(error, 'reason', error)}")
+                self.sandbox.kill()
+                continue
+            for index, cell in enumerate(self.notebook.cells[:upto]):
+                if cell.cell_type != "code" or role(cell) in ("tests", "training") or index in self.killers:
+                    continue
+                copy = nbformat.v4.new_code_cell(cell.source, metadata=cell.metadata)
+                if reason := self.kernel.execute(copy, index):
+                    self._died(reason, index)
+                    break
+
+    def _died(self, reason: str, index: int | None = None) -> None:
+        """Note a kernel's death, and the cell that it died of."""
+        self.deaths.append(reason)
+        if index is not None:
+            self.killers.add(index)
+            self._undefined(self.notebook.cells[index], f"its cell ended the kernel ({reason})")
+        if self.kernel is not None:
+            self.kernel.end()
+            self.kernel = None
+
+    def _undefined(self, cell: NotebookNode, reason: str) -> None:
+        """Note why the names that a cell would have bound may be undefined; a cell that is not Python may name them."""
+        try:
+            names = bound_names(cell.source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            names = {name for name in self.names if re.search(rf"\b{name}\b", cell.source)}
+        self.missing |= dict.fromkeys(names, reason)
+
+    def _give_up(self, cell: NotebookNode, reason: str) -> None:
+        """Try no exercise again whose code ended a kernel, nor those that need it: the others get their chance."""
+        for key in dependants([cell.metadata.course.exercise]):
+            self.given_up.setdefault(key, reason)
+
+    def _execute(self, cell: NotebookNode, index: int) -> None:
+        exercise = cell.metadata.get("course", {}).get("exercise", "")
+        if role(cell) == "training" and exercise in self.given_up:
+            self._undefined(cell, f"it was not trained: {self.given_up[exercise]}")
+            return
+        if self.kernel is None:
+            cell.outputs = [_error("NotRun", f"this cell was not run: {self._last()}")]
+            self._undefined(cell, f"its cell was not run: {self._last()}")
+            return
+        reason = self.kernel.execute(cell, index)
+        cell.outputs = safe_outputs(cell.outputs)
+        failed = next((o for o in cell.outputs if o.output_type == "error"), None)
+        if reason:
+            cell.outputs.append(_error("KernelDied", reason))
+            self._died(reason, index)
+            if role(cell) == "training":
+                self._give_up(cell, f"its training ended the kernel: {reason}")
+            for earlier in self.notebook.cells[:index]:
+                if role(earlier) == "training":
+                    self._undefined(earlier, f"the kernel that it was trained in is gone: {reason}")
+            self._start(index)
+        elif failed is not None:
+            error = f"{failed.ename}: {failed.evalue[:300]}".removesuffix(": ")
+            self._undefined(cell, f"its cell failed: {error}")
+            if role(cell) == "training":
+                self.untrained |= dict.fromkeys(bound_names(cell.source), error)
+
+    def _judge(self, cell: NotebookNode) -> Outcome:
+        exercise = cell.metadata.course.exercise
+        if exercise in self.given_up:
+            return Outcome.not_graded(self.given_up[exercise])
+        if self.kernel is None:
+            return Outcome.not_graded(f"this test was not reached: {self._last()}")
+        names = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
+        for name in sorted(names & self.untrained.keys()):
+            # Nothing went wrong but the answer itself: no person need look at it.
+            message = f"{name} could not be trained: {self.untrained[name]}"
+            return Outcome("failed", message, outputs=[_error("NotTrained", message)])
+        outcome = judge_cell(
+            cell.source,
+            self.given,
+            self.kernel.submission,
+            seconds=self.settings.test_seconds,
+            missing=self.missing,
+        )
+        if outcome.kernel_lost:
+            self._died(outcome.message)
+            self._give_up(cell, f"a test of {exercise} ended the kernel: {outcome.message}")
+            index = self.notebook.cells.index(cell)
+            for earlier in self.notebook.cells[:index]:
+                if role(earlier) == "training":
+                    self._undefined(earlier, f"the kernel that it was trained in is gone: {outcome.message}")
+            self._start(index)
+        return outcome
+
+    def _last(self) -> str:
+        return self.deaths[-1] if self.deaths else "there is no kernel"
+
+
+def _error(name: str, message: str) -> NotebookNode:
+    return nbformat.v4.new_output("error", ename=name, evalue=message, traceback=[f"{name}: {message}"])
+
+
+def run(
+    notebook: NotebookNode, names: frozenset[str], files: Path | None = None, settings: Settings | None = None
+) -> Run:
+    """Run one poured notebook and judge it.
+
+    Args:
+        notebook: what `autograder.submissions.pour` gave; a copy is run.
+        names: the names that belong to the submission, `autograder.notebooks.submission_names`.
+        files: the folder with the other files that were handed in; the notebook in it is never seen by the kernel.
+        settings: sandbox, limits and seconds.
+
+    Raises:
+        SandboxUnavailable: this machine has no sandbox, and none was asked for.
+    """
+    settings = settings or Settings()
+    notebook = nbformat.from_dict(notebook)
+    start = time.monotonic()
+    hidden_from_it = [Path(__file__).parents[2]] if Path(__file__).parents[1].name == "src" else []
+    with Sandbox(settings.limits, files=files, hide=hidden_from_it, kind=settings.sandbox) as sandbox:
+        submission = _Submission(notebook, names, sandbox, settings)
+        submission.run()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = cell.outputs if role(cell) == "tests" else safe_outputs(cell.outputs)
+    evidence = {
+        "notebook": hashlib.sha256("\0".join(cell.source for cell in notebook.cells).encode()).hexdigest(),
+        "grader": describe(),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "sandbox": {"kind": settings.sandbox, **dataclasses.asdict(sandbox.evidence)},
+        "kernel deaths": submission.deaths,
+        "seconds": {"all": round(time.monotonic() - start, 3), **submission.seconds},
+        "outcomes": {
+            name: {"status": outcome.status, "message": outcome.message, "grader_error": outcome.grader_error}
+            for name, outcome in submission.outcomes.items()
+        },
+    }
+    return Run(notebook, submission.outcomes, evidence)
+
+
+def not_run(notebook: NotebookNode, reason: str) -> Run:
+    """The outcome of a hand-in that could not be read: every test is *not graded*."""
+    notebook = nbformat.from_dict(notebook)
+    outcomes = {cell.id: Outcome.not_graded(reason) for cell in notebook.cells if role(cell) == "tests"}
+    for cell in notebook.cells:
+        if cell.id in outcomes:
+            cell.outputs = [nbformat.from_dict(output) for output in outcomes[cell.id].outputs]
+    return Run(notebook, outcomes, {"not run": reason})
+
+
+def summary(outcomes: Mapping[str, Outcome]) -> dict[str, int]:
+    """How many tests passed, failed and were not graded."""
+    counts = dict.fromkeys(("passed", "failed", "not graded"), 0)
+    for outcome in outcomes.values():
+        counts[outcome.status] += 1
+    return counts

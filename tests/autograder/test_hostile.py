@@ -1,0 +1,146 @@
+"""Tests of grading against hostile submissions: no undeserved point, no effect outside the sandbox, none dropped.
+
+The attacks, and what is watched while they are graded, are those of `autograder.attacks`. Here is checked that each of
+them ends as it must, and that the watch would notice if it did not.
+"""
+
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder import attacks
+from autograder.handins import HANDINS
+from autograder.notebooks import ASSIGNMENT
+from autograder.sandbox import SandboxUnavailable
+from autograder.sandbox.sandbox import check
+
+PROJECT = Path(__file__).parents[2]
+SAMPLES = sorted(path.stem for path in (PROJECT / "tests" / "submissions").glob("*.py"))
+HOSTILE = [name for name in SAMPLES if name.startswith(("cheats__", "breaks__"))] + [h.name for h in HANDINS]
+QUICK = ["cheats__patches_every_comparison", "breaks__os_exit", "handin__links", "handin__points_raised"]
+
+
+@pytest.fixture(scope="module")
+def course(project, tmp_path_factory):
+    """A course with its bystander, in a folder of its own."""
+    try:
+        check()
+    except SandboxUnavailable as error:
+        pytest.skip(str(error))
+    return attacks.prepare(project, tmp_path_factory.mktemp("hostile") / "course")
+
+
+@pytest.fixture(scope="module")
+def watch(course):
+    """The watch over it."""
+    with attacks.Watch(course) as watch:
+        yield watch
+
+
+def test_there_are_enough_attacks_of_each_kind():
+    """Are there at least thirty hostile samples, beside the hostile hand-ins, and no two of a name?"""
+    assert len([name for name in HOSTILE if not name.startswith("handin__")]) >= 34
+    assert len([name for name in HOSTILE if name.startswith("handin__")]) >= 10
+    assert len(set(HOSTILE)) == len(HOSTILE)
+
+
+def _graded(name, course, watch):
+    (attack,) = attacks.attacks(course.project, course.source(), name)
+    return attacks.grade(course, attack, watch)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in HOSTILE]
+)
+def test_an_attack_has_no_success(name, course, watch):
+    """Is it graded, with exactly the points that it deserves, and with no effect outside its sandbox?"""
+    result = _graded(name, course, watch)
+    assert result.effects == ()
+    assert result.broken == ()
+    assert result.undeserved == 0
+    assert result.stopped_by not in ("", "nothing")
+
+
+def _on_disk(course):
+    (course.root / "hostile-sample-was-here").touch()
+
+
+def _in_a_planted_file(course):
+    next(course.root.parent.glob("hostile-canary-*")).write_text("changed")
+
+
+def _read(course):
+    next(course.root.glob("hostile-canary-*")).read_text()
+
+
+def _in_anothers_hand_in(course):
+    path = course.folder("submitted", attacks.BYSTANDER) / f"{ASSIGNMENT}.ipynb"
+    path.write_text(path.read_text() + " ")
+
+
+def _in_the_gradebook(course):
+    with sqlite3.connect(course.root / "gradebook.db") as base:
+        base.execute("update grade set auto_score = auto_score + 1 where auto_score is not null")
+    base.close()
+
+
+def _in_the_environment(course):
+    os.environ["HOSTILE_SAMPLE"] = "was here"
+
+
+@pytest.mark.parametrize(
+    "effect", [_on_disk, _in_a_planted_file, _read, _in_anothers_hand_in, _in_the_gradebook, _in_the_environment]
+)
+def test_the_watch_notices(effect, course, monkeypatch):
+    """Would an effect be noticed: a new, changed or opened file, another's hand-in or grade, the environment?"""
+    monkeypatch.setenv("HOSTILE_SAMPLE", "")
+    with attacks.Watch(course) as watch:
+        with watch.over("nobody") as effects:
+            pass
+        assert effects == []
+        with watch.over("nobody") as effects:
+            effect(course)
+        assert effects
+    (course.root / "hostile-sample-was-here").unlink(missing_ok=True)
+
+
+def test_the_watch_notices_a_connection(course):
+    """Would it be noticed that a submission reached a server on this machine?"""
+    with attacks.Watch(course) as watch, watch.over("nobody") as effects:
+        socket.create_connection(watch.network.getsockname()).close()
+    assert "a connection came to" in effects[0]
+
+
+def test_the_watch_notices_a_process_that_is_left_over(course, monkeypatch):
+    """Would a process in a sandbox be noticed that is still there after the grading?"""
+    monkeypatch.setattr(attacks, "SETTLE", 0.3)
+    words = ["bwrap", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "sleep", "60"]
+    with attacks.Watch(course) as watch:
+        with watch.over("nobody") as effects:
+            process = subprocess.Popen(words)
+            for _ in range(100):
+                if attacks._sandboxed(0):
+                    break
+        process.kill()
+        process.wait()
+    assert any("left over" in effect and "sleep" in effect for effect in effects)
+
+
+@pytest.mark.slow
+def test_the_benchmark_writes_the_rows(tmp_path):
+    """Does the command grade the attacks, show the table, and write the figures that every version must have?"""
+    command = [sys.executable, PROJECT / "benchmarks" / "judge.py", "--only", QUICK[1], "--out", tmp_path / "x.json"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "breaks: os exit" in done.stdout and "No attack had any success." in done.stdout
+    result = json.loads((tmp_path / "x.json").read_text())
+    rows = {row["name"]: row["value"] for row in result["rows"]}
+    assert rows["attacks.total"] == 1
+    assert rows["attacks.undeserved_points"] == rows["attacks.effects_outside"] == rows["attacks.not_as_promised"] == 0
+    assert {"made", "commit", "machine", "versions", "command"} <= result.keys()

@@ -1,0 +1,172 @@
+"""Tests of autograder.run with real sandboxed kernels and small notebooks: each test gets the outcome it deserves."""
+
+import json
+
+import nbformat
+import pytest
+
+from autograder.run import Settings, run
+from autograder.sandbox import Limits
+
+NAMES = frozenset({"C4", "D4", "rotate_p4", "c4cnn"})
+QUICK = Settings(limits=Limits(memory_mb=1500), cell_seconds=4, training_seconds=4, test_seconds=20)
+
+
+def cell(role, source, name="", exercise=""):
+    """A cell as `pour` makes it."""
+    course = {"role": role, "exercise": exercise} if exercise else {"role": role}
+    made = nbformat.v4.new_code_cell(source, metadata={"course": course})
+    if name:
+        made.id = name
+    return made
+
+
+def answer(key, source):
+    """An answer cell."""
+    return cell("answer", source, key, key)
+
+
+def check(key, source, part=""):
+    """A test cell."""
+    return cell("tests", source, f"test-{key}{part}", key)
+
+
+def graded(*cells, settings=QUICK, files=None):
+    """Run a notebook of these cells."""
+    return run(nbformat.v4.new_notebook(cells=list(cells)), NAMES, files, settings)
+
+
+def statuses(done):
+    """The outcomes, in short."""
+    return {name: outcome.status for name, outcome in done.outcomes.items()}
+
+
+GIVEN = cell("given", "def double(x):\n    return 2 * x", "given-1")
+CHECK_C4 = "assert C4() == 4, f'C4() is {C4()}, expected 4'\nprint('fine')"
+CHECK_D4 = "assert D4() == double(4), 'D4() is wrong'"
+
+
+def test_right_and_wrong_answers_get_their_outcomes():
+    """Does a right answer pass, a wrong one fail with the message, and an undefined one wait for a person?"""
+    done = graded(
+        GIVEN,
+        answer("c4", "def C4():\n    return 4"),
+        check("c4", CHECK_C4),
+        answer("d4", "def D4():\n    return 4"),
+        check("d4", CHECK_D4),
+        answer("rotate-p4", "def rotate_p4(:"),
+        check("rotate-p4", "assert rotate_p4() == 1, 'wrong'"),
+    )
+    assert statuses(done) == {"test-c4": "passed", "test-d4": "failed", "test-rotate-p4": "not graded"}
+    assert done.outcomes["test-d4"].message == "D4() is wrong"
+    assert "its cell failed: SyntaxError" in done.outcomes["test-rotate-p4"].message
+    outputs = {c.id: c.outputs for c in done.notebook.cells}
+    assert outputs["test-c4"][0].text == "fine\n"
+    assert outputs["test-d4"][0].evalue == "D4() is wrong"
+
+
+def test_given_names_are_the_graders_own():
+    """Does a submission that redefines a given name change nothing?"""
+    lie = cell("added", "def double(x):\n    return x")
+    done = graded(GIVEN, lie, answer("d4", "def D4():\n    return 4"), check("d4", CHECK_D4))
+    assert statuses(done) == {"test-d4": "failed"}
+
+
+def test_a_kernel_that_dies_in_a_test_costs_that_exercise_only():
+    """Is the killing test not graded, its exercise not tried again, and the next one graded in a fresh kernel?"""
+    done = graded(
+        GIVEN,
+        answer("c4", "import os\ndef C4():\n    os._exit(0)"),
+        check("c4", CHECK_C4, "-1"),
+        check("c4", CHECK_C4, "-2"),
+        answer("d4", "def D4():\n    return 8"),
+        check("d4", CHECK_D4),
+    )
+    assert statuses(done) == {"test-c4-1": "not graded", "test-c4-2": "not graded", "test-d4": "passed"}
+    assert "kernel" in done.outcomes["test-c4-1"].message
+    assert len(done.evidence["kernel deaths"]) == 1
+
+
+def test_a_cell_that_kills_is_not_run_again():
+    """Is an answer that ends the kernel left out of the fresh one, and said to be the reason?"""
+    done = graded(
+        GIVEN,
+        answer("d4", "def D4():\n    return 8"),
+        answer("c4", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\ndef C4():\n    return 4"),
+        check("c4", CHECK_C4),
+        check("d4", CHECK_D4),
+    )
+    assert statuses(done) == {"test-c4": "not graded", "test-d4": "passed"}
+    assert "its cell ended the kernel" in done.outcomes["test-c4"].message
+
+
+def test_what_was_trained_in_a_dead_kernel_is_not_graded():
+    """Is a trained network gone with its kernel, and said to be, instead of trained again?"""
+    done = graded(
+        GIVEN,
+        cell("training", "c4cnn = 5", "train-c4cnn", "c4cnn"),
+        check("c4cnn", "assert c4cnn == 5, 'wrong'", "-before"),
+        cell("added", "import os\nos._exit(1)"),
+        check("c4cnn", "assert c4cnn == 5, 'wrong'", "-after"),
+    )
+    assert statuses(done) == {"test-c4cnn-before": "passed", "test-c4cnn-after": "not graded"}
+    assert "the kernel that it was trained in is gone" in done.outcomes["test-c4cnn-after"].message
+
+
+def test_a_network_that_cannot_be_trained_fails():
+    """Does a test of a network fail, and need no person, where the answer itself raised in training?"""
+    done = graded(
+        GIVEN,
+        cell("training", "raise NotImplementedError()\nc4cnn = 5", "train-c4cnn", "c4cnn"),
+        check("c4cnn", "assert c4cnn == 5, 'wrong'"),
+    )
+    assert statuses(done) == {"test-c4cnn": "failed"}
+    assert done.outcomes["test-c4cnn"].message == "c4cnn could not be trained: NotImplementedError"
+
+
+def test_there_are_two_restarts_and_no_more():
+    """After a third death, is everything else not graded, with the reason?"""
+    deaths = [cell("added", f"import os\nos._exit({i})") for i in range(3)]
+    done = graded(GIVEN, answer("d4", "def D4():\n    return 8"), *deaths[:2], check("d4", CHECK_D4, "-2"), deaths[2],
+                  check("d4", CHECK_D4, "-3"))  # fmt: skip
+    assert statuses(done) == {"test-d4-2": "passed", "test-d4-3": "not graded"}
+    assert "was not reached" in done.outcomes["test-d4-3"].message
+    assert len(done.evidence["kernel deaths"]) == 3
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_an_endless_cell_is_stopped(stubborn):
+    """Is an endless loop stopped, also one that ignores interrupts, and do later cells run?"""
+    ignore = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" if stubborn else ""
+    loop = f"{ignore}while True: pass"
+    done = graded(GIVEN, cell("added", loop), answer("d4", "def D4():\n    return 8"), check("d4", CHECK_D4))
+    assert statuses(done) == {"test-d4": "passed"}
+    assert len(done.evidence["kernel deaths"]) == int(stubborn)
+
+
+def test_a_memory_bomb_is_named():
+    """Does a submission that takes too much memory lose its kernel, with the limit as the reason?"""
+    bomb = answer("c4", "x = []\nwhile True:\n    x.append(bytearray(50_000_000))\nC4 = x")
+    done = graded(GIVEN, bomb, check("c4", CHECK_C4), answer("d4", "def D4():\n    return 8"), check("d4", CHECK_D4))
+    assert statuses(done) == {"test-c4": "not graded", "test-d4": "passed"}
+    assert "memory" in done.outcomes["test-c4"].message
+
+
+def test_the_evidence_is_plain_data(tmp_path):
+    """Can the evidence be stored as JSON, and does it say how the run was made?"""
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    look = cell("added", "import os\nprint(sorted(os.listdir('.')))")
+    done = graded(GIVEN, look, answer("d4", "def D4():\n    return 8"), check("d4", CHECK_D4), files=tmp_path)
+    assert "notes.txt" in done.notebook.cells[1].outputs[0].text
+    assert "link" not in done.notebook.cells[1].outputs[0].text
+    evidence = json.loads(json.dumps(done.evidence))
+    assert evidence["outcomes"]["test-d4"]["status"] == "passed"
+    assert evidence["sandbox"]["kind"] == "bubblewrap" and evidence["seconds"]["all"] > 0
+
+
+def test_outputs_that_would_run_are_not_kept():
+    """Is HTML of a submission left out of the notebook that the formgrader shows?"""
+    script = cell("added", "from IPython.display import HTML, display\ndisplay(HTML('<script>alert(1)</script>'))")
+    done = graded(GIVEN, script)
+    assert "script>" not in json.dumps(done.notebook.cells[1].outputs)
