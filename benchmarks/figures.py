@@ -33,7 +33,7 @@ def section(path: Path) -> str:
 def main() -> None:
     """Write docs/figures.md."""
     paths = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
-    head = "# Figures\n\nMade by `make figures` from `benchmarks/results/`; each section names the command that measured it."
+    head = "# Figures\n\nMade by `make figures` from `benchmarks/results/`; each section names its command."
     text = "\n\n".join([head, *(section(path) for path in paths)]) + "\n"
     target = ROOT / "docs" / "figures.md"
     target.parent.mkdir(exist_ok=True)

@@ -463,6 +463,8 @@ g = hidden.generator("isotropic-conv-filter")
 for channels in ((1, 1), (3, 2), (4, 5)):
     for bias in (True, False):
         layer, values = with_random_state(IsotropicConv2d(*channels, bias=bias), g)
+        shapes = {"weight": (*channels[::-1], 2), "bias": channels[1:] if bias else None}
+        checks.parameters(values, shapes, f"IsotropicConv2d{channels}, bias={bias}")
         bank = layer.build_filter()
         checks.close(
             bank, reference.isotropic_filter(values["weight"]), f"The filter bank of IsotropicConv2d{channels} in double precision"
@@ -483,6 +485,7 @@ for bias in (True, False):
     layer, values = with_random_state(IsotropicConv2d(3, 4, bias=bias), g)
     x = torch.randn(2, 3, 9, 8, generator=g, dtype=torch.float64)
     what = f"IsotropicConv2d(3, 4, bias={bias})"
+    checks.parameters(values, {"weight": (4, 3, 2), "bias": (4,) if bias else None}, what)
     expected = reference.isotropic_conv(x, values["weight"], values.get("bias"))
     checks.close(layer(x), expected, f"The output of {what}", "Are padding and bias as given?")
     cotangent = torch.randn(expected.shape, generator=g, dtype=torch.float64)
@@ -498,6 +501,7 @@ g = checks.generator("isotropic-conv")
 layer, _ = with_random_state(IsotropicConv2d(2, 3), g)
 x = torch.randn(2, 2, 9, 9, generator=g, dtype=torch.float64)
 y = layer(x)
+checks.shape(y, (2, 3, 9, 9), "The output of IsotropicConv2d(2, 3)")
 checks.varies(y, "The output", "Does it depend on the input?")
 for r in range(4):
     checks.close(layer(rotate(x, r)), rotate(y, r), f"The output for an input turned {r} times", "Are all eight neighbours equal?")
@@ -509,6 +513,11 @@ g = hidden.generator("isotropic-conv-equivariance")
 layer, _ = with_random_state(IsotropicConv2d(3, 2, bias=False), g)
 x = F.pad(torch.randn(2, 3, 6, 6, generator=g, dtype=torch.float64), (3, 3, 3, 3))
 y = layer(x)
+checks.shape(y, (2, 2, 12, 12), "The output of IsotropicConv2d(3, 2)")
+pixel = torch.zeros(1, 3, 9, 9, dtype=torch.float64)
+pixel[..., 4, 4] = 1.0
+reached = layer(pixel)[0, 0].abs() > 1e-9
+assert int(reached.sum()) >= 5, "A single bright pixel must be seen by its neighbours: is it a 3x3 convolution?"
 checks.varies(y, "The output", "Does it depend on the input?")
 for r in range(4):
     checks.close(layer(rotate(x, r)), rotate(y, r), f"The output for an input turned {r} times")
@@ -670,11 +679,14 @@ g = hidden.generator("lifting-conv-filter")
 for channels in ((1, 1), (3, 2), (2, 5)):
     for kernel_size in (1, 2, 3, 5):
         layer, values = with_random_state(LiftingConv2d(*channels, kernel_size), g)
+        shapes = {"weight": (*channels[::-1], kernel_size, kernel_size), "bias": channels[1:]}
+        checks.parameters(values, shapes, f"LiftingConv2d({channels[0]}, {channels[1]}, {kernel_size})")
         bank, bias = layer.build_filter()
         what = f"LiftingConv2d({channels[0]}, {channels[1]}, {kernel_size}) in double precision"
         checks.close(bank, reference.lifting_filter(values["weight"]), f"The filter bank of {what}")
         checks.close(bias, reference.bias_bank(values["bias"]), f"The bias of {what}", "All four orientations share one bias.")
 layer, values = with_random_state(LiftingConv2d(3, 2, 3, bias=False), g)
+checks.parameters(values, {"weight": (2, 3, 3, 3), "bias": None}, "A layer with bias=False")
 bank, bias = layer.build_filter()
 checks.close(bank, reference.lifting_filter(values["weight"]), "The filter bank of a layer with bias=False")
 checks.equal(bias, None, "The bias of a layer with bias=False")
@@ -695,6 +707,7 @@ g = hidden.generator("lifting-conv-convolution")
 for kernel_size, padding, bias in ((1, 0, True), (3, 0, False), (3, 1, True), (5, 2, True), (5, 1, False)):
     what = f"LiftingConv2d(2, 3, {kernel_size}, padding={padding}, bias={bias})"
     layer, values = with_random_state(LiftingConv2d(2, 3, kernel_size, padding=padding, bias=bias), g)
+    checks.parameters(values, {"weight": (3, 2, kernel_size, kernel_size), "bias": (3,) if bias else None}, what)
     x = torch.randn(2, 2, 8, 7, generator=g, dtype=torch.float64)
     arguments = {"x": x, **values}
     expected = reference.lifting_conv(**arguments, padding=padding)
@@ -712,7 +725,9 @@ g = checks.generator("lifting-conv")
 layer, _ = with_random_state(LiftingConv2d(2, 3, 3, padding=1), g)
 x = torch.randn(2, 2, 9, 9, generator=g, dtype=torch.float64)
 y = layer(x)
+checks.shape(y, (2, 3, 4, 9, 9), "The output of LiftingConv2d(2, 3, 3, padding=1)")
 checks.varies(y, "The output", "Does it depend on the input?")
+checks.varies(y.movedim(2, 0), "The answer of the four orientations", "Is each filter turned by its own s?")
 for r in range(4):  # the largest answer over the four orientations turns like an image
     got, expected = layer(rotate(x, r)).amax(-3), rotate(y.amax(-3), r)
     checks.close(got, expected, f"The largest of the four answers to an input turned {r} times", "Is each filter turned by its own s?")
@@ -724,7 +739,10 @@ for kernel_size, padding in ((3, 1), (5, 0), (2, 1)):
     layer, _ = with_random_state(LiftingConv2d(2, 3, kernel_size, padding=padding), g)
     x = torch.randn(2, 2, 8, 8, generator=g, dtype=torch.float64)
     y = layer(x)
+    size = 9 - kernel_size + 2 * padding
+    checks.shape(y, (2, 3, 4, size, size), f"The output of LiftingConv2d(2, 3, {kernel_size}, padding={padding})")
     checks.varies(y, "The output", "Does it depend on the input?")
+    checks.varies(y.movedim(2, 0), "The answer of the four orientations", "Is each filter turned by its own s?")
     for r in range(4):
         expected = reference.act_on_features(y, r)
         checks.close(layer(rotate(x, r)), expected, f"The output for an input turned {r} times", "Pixels turn and channels roll.")
@@ -826,11 +844,14 @@ g = hidden.generator("group-conv-filter")
 for channels in ((1, 1), (3, 2), (2, 5)):
     for kernel_size in (1, 2, 3, 5):
         layer, values = with_random_state(GroupConv2d(*channels, kernel_size), g)
+        shapes = {"weight": (*channels[::-1], 4, kernel_size, kernel_size), "bias": channels[1:]}
+        checks.parameters(values, shapes, f"GroupConv2d({channels[0]}, {channels[1]}, {kernel_size})")
         bank, bias = layer.build_filter()
         what = f"GroupConv2d({channels[0]}, {channels[1]}, {kernel_size}) in double precision"
         checks.close(bank, reference.group_filter(values["weight"]), f"The filter bank of {what}")
         checks.close(bias, reference.bias_bank(values["bias"]), f"The bias of {what}", "All four orientations share one bias.")
 layer, values = with_random_state(GroupConv2d(3, 2, 3, bias=False), g)
+checks.parameters(values, {"weight": (2, 3, 4, 3, 3), "bias": None}, "A layer with bias=False")
 bank, bias = layer.build_filter()
 checks.close(bank, reference.group_filter(values["weight"]), "The filter bank of a layer with bias=False")
 checks.equal(bias, None, "The bias of a layer with bias=False")
@@ -851,6 +872,7 @@ g = hidden.generator("group-conv-convolution")
 for kernel_size, padding, bias in ((1, 0, True), (3, 0, False), (3, 1, True), (5, 2, True), (5, 1, False)):
     what = f"GroupConv2d(2, 3, {kernel_size}, padding={padding}, bias={bias})"
     layer, values = with_random_state(GroupConv2d(2, 3, kernel_size, padding=padding, bias=bias), g)
+    checks.parameters(values, {"weight": (3, 2, 4, kernel_size, kernel_size), "bias": (3,) if bias else None}, what)
     y = torch.randn(2, 2, 4, 8, 7, generator=g, dtype=torch.float64)
     arguments = {"y": y, **values}
     expected = reference.group_conv(**arguments, padding=padding)
@@ -868,7 +890,9 @@ g = checks.generator("group-conv")
 layer, _ = with_random_state(GroupConv2d(2, 3, 3, padding=1), g)
 y = torch.randn(2, 2, 1, 9, 9, generator=g, dtype=torch.float64).expand(-1, -1, 4, -1, -1)  # the same in all orientations
 z = layer(y)
+checks.shape(z, (2, 3, 4, 9, 9), "The output of GroupConv2d(2, 3, 3, padding=1)")
 checks.varies(z, "The output", "Does it depend on the input?")
+checks.varies(z.movedim(2, 0), "The answer of the four orientations", "Is each filter turned by its own s?")
 for r in range(4):  # such a map turns like an image, and the largest answer over the four orientations too
     got, expected = layer(rotate(y, r)).amax(-3), rotate(z.amax(-3), r)
     checks.close(got, expected, f"The largest of the four answers to an input turned {r} times", "Is each filter turned by its own s?")
@@ -880,7 +904,10 @@ for kernel_size, padding in ((3, 1), (5, 0), (2, 1)):
     layer, _ = with_random_state(GroupConv2d(2, 3, kernel_size, padding=padding), g)
     y = torch.randn(2, 2, 4, 8, 8, generator=g, dtype=torch.float64)
     z = layer(y)
+    size = 9 - kernel_size + 2 * padding
+    checks.shape(z, (2, 3, 4, size, size), f"The output of GroupConv2d(2, 3, {kernel_size}, padding={padding})")
     checks.varies(z, "The output", "Does it depend on the input?")
+    checks.varies(z.movedim(2, 0), "The answer of the four orientations", "Is each filter turned by its own s?")
     for r in range(4):
         got, expected = layer(reference.act_on_features(y, r)), reference.act_on_features(z, r)
         checks.close(got, expected, f"The output for an input turned {r} times", "Pixels turn and channels roll, in every filter too.")
@@ -1391,11 +1418,12 @@ from autograder import hidden, reference
 g = hidden.generator("batch-norm-training-mode")
 for eps in (1e-5, 0.5):
     layer, values = with_random_state(GroupBatchNorm2d(3, eps=eps), g)
+    names = ("weight", "bias", "running_mean", "running_var")
+    checks.parameters(values, dict.fromkeys(names, (3,)), "GroupBatchNorm2d(3)")
     layer = train_mode(layer, True)
     scale = torch.tensor([0.5, 2.0, 4.0], dtype=torch.float64).reshape(1, 3, 1, 1, 1)
     orientations = torch.randn(1, 3, 4, 1, 1, generator=g, dtype=torch.float64)
     y = torch.randn(4, 3, 4, 5, 6, generator=g, dtype=torch.float64) * scale + orientations
-    names = ("weight", "bias", "running_mean", "running_var")
     statistics = {name: values[name] for name in names}
     expected = reference.batch_norm(y, **statistics, eps=eps, training=True)[0]
     checks.close(layer(y), expected, f"The output in training mode, eps={eps}", "Statistics per channel, over batch, group and space.")
@@ -1697,6 +1725,7 @@ g = hidden.generator("d4-lifting-conv")
 for kernel_size, padding, bias in ((1, 0, True), (3, 0, False), (3, 1, True), (2, 1, True), (5, 2, False)):
     what = f"D4LiftingConv2d(2, 3, {kernel_size}, padding={padding}, bias={bias})"
     layer, values = with_random_state(D4LiftingConv2d(2, 3, kernel_size, padding=padding, bias=bias), g)
+    checks.parameters(values, {"weight": (3, 2, kernel_size, kernel_size), "bias": (3,) if bias else None}, what)
     bank, bias_bank = layer.build_filter()
     checks.close(bank, reference.lifting_filter(values["weight"], reference.D4), f"The filter bank of {what}")
     if bias:
@@ -1775,6 +1804,7 @@ g = hidden.generator("d4-group-conv")
 for kernel_size, padding, bias in ((1, 0, True), (3, 0, False), (3, 1, True), (2, 1, True)):
     what = f"D4GroupConv2d(2, 3, {kernel_size}, padding={padding}, bias={bias})"
     layer, values = with_random_state(D4GroupConv2d(2, 3, kernel_size, padding=padding, bias=bias), g)
+    checks.parameters(values, {"weight": (3, 2, 8, kernel_size, kernel_size), "bias": (3,) if bias else None}, what)
     bank, bias_bank = layer.build_filter()
     checks.close(bank, reference.group_filter(values["weight"], reference.D4), f"The filter bank of {what}")
     if bias:

@@ -27,7 +27,7 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
 from autograder.exercises import dependants
-from autograder.judge import Channel, KernelGone, NotAnswered, Outcome, Submission, judge_cell
+from autograder.judge import Channel, Outcome, Stopped, Submission, judge_cell
 from autograder.notebooks import bound_names, role
 from autograder.safe import safe_outputs
 from autograder.sandbox import Limits, Sandbox
@@ -121,9 +121,10 @@ class _Kernel:
             self.client.execute_cell(cell, index)
             if self._stopped:
                 cell.outputs.append(_error(TOO_LONG, f"this cell was stopped after {self._seconds(cell)} s"))
-                self.submission.request("ping", seconds=5)  # has it let go?
-        except (DeadKernelError, KernelGone, NotAnswered) as error:
-            return self.reason() or getattr(error, "reason", "") or "the kernel died"
+                if not self.submission.responds():
+                    return self.reason() or "it did not let go of a cell that was stopped"
+        except DeadKernelError:
+            return self.reason() or "the kernel died"
         except Exception as error:  # a message that cannot be read: the kernel sent something that no kernel sends
             self.sandbox.kill("a message that no kernel sends")
             return f"the kernel sent what cannot be read ({type(error).__name__})"
@@ -176,7 +177,7 @@ class _Submission:
         while self.kernel is None and len(self.deaths) <= MAX_RESTARTS:
             try:
                 self.kernel = _Kernel(self.sandbox, self.notebook, self.names, self.settings)
-            except (RuntimeError, DeadKernelError, KernelGone, NotAnswered) as error:
+            except (RuntimeError, DeadKernelError, Stopped) as error:
                 self.deaths.append(f"no kernel could be started: {getattr(error, 'reason', error)}")
                 self.sandbox.kill()
                 continue

@@ -76,6 +76,23 @@ def close(got: object, expected: torch.Tensor, what: str, cause: str = "", toler
         raise AssertionError(f"{what} is wrong: {pair} (relative error {error:.2g}).{_cause(cause)}")
 
 
+def parameters(values: dict[str, torch.Tensor], expected: dict[str, tuple[int, ...] | None], what: str) -> None:
+    """Judge that a module has these parameters and buffers; others do not matter.
+
+    Args:
+        values: by name, as the probes give them.
+        expected: shapes by name; ``None`` for one that must not be there.
+        what: names the module, at the start of the message.
+
+    Raises:
+        AssertionError: one is missing, has another shape, or should not be there.
+    """
+    for name, shape in expected.items():
+        got = tuple(values[name].shape) if name in values else None
+        if got != shape:
+            raise AssertionError(f"{what}: {name} has shape {got}, expected {shape} (None: there is none)")
+
+
 def varies(got: torch.Tensor, what: str, cause: str = "") -> None:
     """Judge that the rows of ``(N, …)`` differ: a constant answer is invariant under everything and worth nothing.
 

@@ -78,6 +78,15 @@ def test_varies_rejects_a_constant_answer():
     checks.varies(torch.eye(5), "The answer")
 
 
+def test_parameters_judges_names_and_shapes():
+    """Are missing, misshapen and unwanted parameters rejected by name, and others left alone?"""
+    values = {"weight": torch.ones(2, 3), "table": torch.ones(1)}
+    checks.parameters(values, {"weight": (2, 3), "bias": None}, "Layer")
+    for expected in ({"weight": (3, 2)}, {"weight": None}, {"bias": (3,)}):
+        with pytest.raises(AssertionError, match=f"Layer: {next(iter(expected))} has shape"):
+            checks.parameters(values, expected, "Layer")
+
+
 def test_accuracy_counts_and_rejects_malformed_outputs():
     """Is accuracy in percent, and is a wrong shape or NaN an error and not a score?"""
     labels = torch.tensor([0, 1, 2, 1])

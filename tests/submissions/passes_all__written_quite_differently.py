@@ -32,9 +32,10 @@ class D4:
     """Every element is a 2x2 matrix; products are looked up among the matrices."""
 
     turn, mirror = np.array([[0, -1], [1, 0]]), np.array([[1, 0], [0, -1]])
-    matrices = {
-        (f, r): np.linalg.matrix_power(turn, r) @ np.linalg.matrix_power(mirror, f) for f in range(2) for r in range(4)
-    }
+    matrices = {}
+    for f in range(2):
+        for r in range(4):
+            matrices[f, r] = np.linalg.matrix_power(turn, r) @ np.linalg.matrix_power(mirror, f)
 
     @staticmethod
     def _matrix(g):

@@ -127,8 +127,8 @@ class _Bounded:
         context.setsockopt(zmq.MAXMSGSIZE, self.sandbox.limits.message_bytes)
         context.setsockopt(zmq.RCVHWM, QUEUE)
         # A kernel that violates zmq's protocol ends its connection for good; then sending would wait for ever.
+        # Receiving has no such limit: zmq.asyncio applies it to polling, too, and so would end every silent cell.
         context.setsockopt(zmq.SNDTIMEO, PATIENCE)
-        context.setsockopt(zmq.RCVTIMEO, PATIENCE)
         return context
 
     def client(self, **kwargs: Any):

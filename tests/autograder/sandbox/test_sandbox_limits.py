@@ -299,6 +299,15 @@ def test_a_broken_connection_does_not_hold_up_the_grader(monkeypatch):
                 kernel.start("pass")
 
 
+def test_a_silent_cell_is_not_a_broken_connection(monkeypatch):
+    """Does a cell that says nothing for longer than a broken connection may take run to its end under nbclient?"""
+    monkeypatch.setattr(provisioner, "PATIENCE", 300)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import time; time.sleep(1); print('done')")])
+    with sandboxed_kernel() as manager:
+        NotebookClient(notebook, km=manager, timeout=60).execute()
+    assert notebook.cells[0].outputs[0].text == "done\n"
+
+
 def test_a_forged_message_ends_the_kernel():
     """Does a message that no kernel sends, rightly signed, end the submission with that reason?"""
     code = """
