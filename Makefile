@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help sandbox demo test test-slow test-all lint format release student grade secret doctor bench figures constraints clean
+.PHONY: help sandbox demo test test-slow test-all lint format release student grade secret attacks doctor bench figures constraints clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -56,11 +56,15 @@ grade: $(READY) sandbox ## grade what lies in submitted/, write feedback and gra
 secret: $(READY) ## create the course's secret, once, before the first grading
 	$(BIN)/autograder secret
 
+attacks: $(READY) sandbox ## grade every hostile sample, and show what stopped it (about 15 minutes)
+	$(BIN)/python benchmarks/judge.py --runs 0 --out build/attacks.json
+
 doctor: $(READY) sandbox ## say what this machine really enforces
 	$(BIN)/autograder doctor
 
-bench: $(READY) ## measure again what benchmarks/results says (about half an hour)
+bench: $(READY) sandbox ## measure again what benchmarks/results says (about an hour)
 	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/judge.py
 
 figures: $(READY) ## turn benchmarks/results into docs/figures.md
 	$(BIN)/python benchmarks/figures.py

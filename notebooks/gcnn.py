@@ -211,11 +211,11 @@ class C4:
 
 
 # %% tests="c4" part="product" points=3
-checks.equal(C4.product(1, 2), 3, "C4.product(1, 2)")
+checks.equal(C4.product(1, 2), 3, "C4.product(1, 2)", "Two quarter turns and one more are three.")
 checks.equal(C4.product(0, 2), 2, "C4.product(0, 2)", "0 is the identity.")
 checks.equal(C4.product(3, 1), 0, "C4.product(3, 1)", "Four quarter turns are none: has the result wrapped around?")
-with raises(ValueError, mentions=4, otherwise="There is no element 4 in C4."):
-    C4.product(4, 0)
+with raises(ValueError, mentions=5, otherwise="There is no element 5 in C4."):
+    C4.product(5, 0)
 ### BEGIN HIDDEN TESTS
 from autograder import hidden, reference
 
@@ -477,6 +477,7 @@ layer = with_state(IsotropicConv2d(1, 1), {"weight": torch.tensor([[[2.0, 1.0]]]
 y = layer(torch.ones(1, 1, 5, 5))
 checks.shape(y, (1, 1, 5, 5), "The output for a 5x5 image", "The layer pads by 1, so that the image keeps its size.")
 checks.close(y[0, 0, 2, 2], torch.tensor(10.5), "The output in the middle of an image of ones", "2 + 8·1 and the bias 0.5.")
+checks.shape(IsotropicConv2d(1, 2, bias=False)(torch.ones(1, 1, 5, 5)), (1, 2, 5, 5), "The output of a layer with bias=False")
 ### BEGIN HIDDEN TESTS
 from autograder import hidden, reference
 
@@ -491,6 +492,7 @@ for bias in (True, False):
     cotangent = torch.randn(expected.shape, generator=g, dtype=torch.float64)
     got = gradients(layer, x, cotangent)
     expected = reference.gradients(reference.isotropic_conv, {"x": x, **values}, cotangent)
+    checks.close(got["input"], expected["x"], f"The gradient of {what} for its input", "Earlier layers need it to learn.")
     for name in values:
         checks.close(got[name], expected[name], f"The gradient of {what} for its {name}", "Is the filter made from the weights?")
 ### END HIDDEN TESTS
@@ -517,7 +519,8 @@ checks.shape(y, (2, 2, 12, 12), "The output of IsotropicConv2d(3, 2)")
 pixel = torch.zeros(1, 3, 9, 9, dtype=torch.float64)
 pixel[..., 4, 4] = 1.0
 reached = layer(pixel)[0, 0].abs() > 1e-9
-assert int(reached.sum()) >= 5, "A single bright pixel must be seen by its neighbours: is it a 3x3 convolution?"
+seen = int(reached.sum())
+assert seen >= 5, f"A single bright pixel changes {seen} pixels of the output, expected itself and its neighbours: is it a 3x3 convolution?"
 checks.varies(y, "The output", "Does it depend on the input?")
 for r in range(4):
     checks.close(layer(rotate(x, r)), rotate(y, r), f"The output for an input turned {r} times")
@@ -587,7 +590,7 @@ print("All public checks of a quarter turn by rotate_p4 passed.")
 
 # %% tests="rotate-p4" part="every-turn" points=2
 y = torch.randn(2, 3, 4, 6, 6, generator=checks.generator("rotate-p4"))
-checks.varies(torch.stack([rotate_p4(y, r) for r in range(4)]), "rotate_p4(y, r) over r")
+checks.varies(torch.stack([rotate_p4(y, r) for r in range(4)]), "rotate_p4(y, r) over r", "Does the result depend on r?")
 checks.close(rotate_p4(y, 0), y, "rotate_p4(y, 0)", "No turn changes nothing.")
 checks.close(rotate_p4(rotate_p4(y, 1), 3), y, "A quarter turn and then three more", "Do pixels and group axis turn the same way?")
 ### BEGIN HIDDEN TESTS
@@ -597,6 +600,7 @@ g = hidden.generator("rotate-p4-every-turn")
 y = torch.randn(2, 2, 4, 5, 5, generator=g, dtype=torch.float64)
 for r in range(4):
     checks.close(rotate_p4(y, r), reference.act_on_features(y, r), f"rotate_p4(y, {r})")
+for r in range(4):
     for s in range(4):
         expected = reference.act_on_features(y, (r + s) % 4)
         checks.close(rotate_p4(rotate_p4(y, s), r), expected, f"rotate_p4 by {s} and then by {r}")
@@ -709,12 +713,15 @@ for kernel_size, padding, bias in ((1, 0, True), (3, 0, False), (3, 1, True), (5
     layer, values = with_random_state(LiftingConv2d(2, 3, kernel_size, padding=padding, bias=bias), g)
     checks.parameters(values, {"weight": (3, 2, kernel_size, kernel_size), "bias": (3,) if bias else None}, what)
     x = torch.randn(2, 2, 8, 7, generator=g, dtype=torch.float64)
+    layer(x)
+    layer, values = with_random_state(layer, g)  # other weights for a layer that has run: is its filter bank made anew?
     arguments = {"x": x, **values}
     expected = reference.lifting_conv(**arguments, padding=padding)
     checks.close(layer(x), expected, f"The output of {what}", "Are padding and bias used as given?")
     cotangent = torch.randn(expected.shape, generator=g, dtype=torch.float64)
     got = gradients(layer, x, cotangent)
     expected = reference.gradients(lambda **kw: reference.lifting_conv(**kw, padding=padding), arguments, cotangent)
+    checks.close(got["input"], expected["x"], f"The gradient of {what} for its input", "Earlier layers need it to learn.")
     for name in values:
         checks.close(got[name], expected[name], f"The gradient of {what} for its {name}", "Is the bank made from the weights?")
 ### END HIDDEN TESTS
@@ -874,12 +881,15 @@ for kernel_size, padding, bias in ((1, 0, True), (3, 0, False), (3, 1, True), (5
     layer, values = with_random_state(GroupConv2d(2, 3, kernel_size, padding=padding, bias=bias), g)
     checks.parameters(values, {"weight": (3, 2, 4, kernel_size, kernel_size), "bias": (3,) if bias else None}, what)
     y = torch.randn(2, 2, 4, 8, 7, generator=g, dtype=torch.float64)
+    layer(y)
+    layer, values = with_random_state(layer, g)  # other weights for a layer that has run: is its filter bank made anew?
     arguments = {"y": y, **values}
     expected = reference.group_conv(**arguments, padding=padding)
     checks.close(layer(y), expected, f"The output of {what}", "Are padding and bias used as given?")
     cotangent = torch.randn(expected.shape, generator=g, dtype=torch.float64)
     got = gradients(layer, y, cotangent)
     expected = reference.gradients(lambda **kw: reference.group_conv(**kw, padding=padding), arguments, cotangent)
+    checks.close(got["input"], expected["y"], f"The gradient of {what} for its input", "Earlier layers need it to learn.")
     for name in values:
         checks.close(got[name], expected[name], f"The gradient of {what} for its {name}", "Is the bank made from the weights?")
 ### END HIDDEN TESTS
@@ -1259,9 +1269,9 @@ print("All public checks of IsotropicCNN's invariance passed.")
 # %% tests="isotropic-cnn" part="accuracy" points=2
 images, labels = test_set.images[:1000], test_set.labels[:1000]
 accuracy = checks.accuracy(predict(isotropic_cnn, images), labels)
-if accuracy < 25:  # an unlucky start happens: one more run, from a fresh seed, counts instead
+if accuracy < 17:  # an unlucky start happens: one more run, from a fresh seed, counts instead
     accuracy = checks.accuracy(predict(retrained(isotropic_cnn, seed=1), images), labels)
-assert accuracy >= 25, f"The trained isotropic_cnn gets {accuracy:.1f} % of 1,000 test digits right; a right one gets over 25 %, twice tried."
+assert accuracy >= 17, f"The trained isotropic_cnn gets {accuracy:.1f} % of 1,000 test digits right; a right one gets over 17 %, twice tried."
 assert accuracy <= 75, f"The trained isotropic_cnn gets {accuracy:.1f} %: more than a network without orientations can. Is each filter isotropic?"
 ### BEGIN HIDDEN TESTS
 from autograder import hidden, reference, thresholds
@@ -1437,13 +1447,26 @@ for eps in (1e-5, 0.5):
     checks.close(got["input"], expected["y"], "The gradient for the input in training mode", "Are mean and variance part of it?")
     for name in ("weight", "bias"):
         checks.close(got[name], expected[name], f"The gradient for {name} in training mode")
+    try:
+        in_dtype(layer, torch.float64)
+    except RuntimeError as error:
+        raise AssertionError(
+            "The layer cannot be copied after a step of training: expected running averages that are plain numbers. "
+            f"Are they updated under torch.no_grad()? ({error})"
+        ) from None
 ### END HIDDEN TESTS
 print("All public checks of GroupBatchNorm2d in training mode passed.")
 
 # %% tests="batch-norm" part="evaluation-mode" points=2
 layer = train_mode(GroupBatchNorm2d(2), False)
+names = ["bias", "num_batches_tracked", "running_mean", "running_var", "weight"]
+checks.equal(sorted(state(layer)), names, "The names of its parameters and buffers", "They are PyTorch's: see the exercise.")
+checks.equal(parameter_count(layer), 4, "The number of trained parameters", "running_mean and running_var are buffers.")
 y = torch.randn(4, 2, 4, 5, 5, generator=checks.generator("batch-norm"))
 checks.close(layer(y), y, "The output of a fresh layer in evaluation mode", "The running mean is 0 and the variance 1.", tolerance=1e-4)
+checks.close(
+    state(layer)["running_mean"], torch.zeros(2), "running_mean after a batch in evaluation mode", "Nothing is learned in evaluation mode."
+)
 layer = train_mode(layer, True)
 layer(y + 10)
 checks.close(state(layer)["running_mean"], 0.1 * (y + 10).mean((0, 2, 3, 4)), "running_mean after one batch", "Momentum 0.1.")
@@ -1473,6 +1496,8 @@ for momentum in (0.1, 0.3):
     after = state(layer)
     for name in ("running_mean", "running_var"):
         checks.close(after[name], got[name], f"{name} after a batch in evaluation mode", "Nothing is learned in evaluation mode.")
+    counted = int(after["num_batches_tracked"])
+    checks.equal(counted, 3, "num_batches_tracked after a batch in evaluation mode", "It counts batches in training mode only.")
 ### END HIDDEN TESTS
 print("All public checks of GroupBatchNorm2d in evaluation mode passed.")
 
@@ -1519,6 +1544,7 @@ net = C4CNNWithBatchNorm()
 x = torch.randn(5, 1, 33, 33, generator=checks.generator("c4cnn-bn"))
 y = predict(net, x)
 checks.shape(y, (5, 10), "The output of C4CNNWithBatchNorm() for five images")
+checks.shape(predict(C4CNNWithBatchNorm(n_classes=3), x), (5, 3), "The output of C4CNNWithBatchNorm(n_classes=3) for five images")
 checks.equal(parameter_count(net), 393_786, "The number of parameters", "A norm after each convolution, whose biases stay?")
 checks.varies(y, "The network's answer", "A constant answer is invariant and useless.")
 for r in (1, 2, 3):
@@ -1540,7 +1566,6 @@ checks.close(
 checks.varies(y, "The network's answer", "A constant answer is invariant and useless.")
 for r in (1, 2, 3):
     checks.close(predict(net, rotate(x, r)), y, f"The answer to an image turned {r} times")
-checks.shape(predict(C4CNNWithBatchNorm(n_classes=3), x.float()), (4, 3), "The output of C4CNNWithBatchNorm(n_classes=3)")
 ### END HIDDEN TESTS
 print("All public checks of C4CNNWithBatchNorm passed.")
 
@@ -1561,11 +1586,11 @@ assert accuracy >= 85, f"The trained c4cnn_bn gets {accuracy:.1f} % of 1,000 tes
 ### BEGIN HIDDEN TESTS
 from autograder import hidden, reference, thresholds
 
-trained = in_dtype(c4cnn_bn, torch.float64)
+precise = in_dtype(c4cnn_bn, torch.float64)
 x = torch.randn(8, 1, 33, 33, generator=hidden.generator("c4cnn-bn-accuracy"), dtype=torch.float64)
-y = predict(trained, x)
+y = predict(precise, x)
 for r in (1, 2, 3):
-    checks.close(predict(trained, rotate(x, r)), y, f"The trained network's answer to an image turned {r} times")
+    checks.close(predict(precise, rotate(x, r)), y, f"The trained network's answer to an image turned {r} times")
 bar = thresholds.GRADING["c4cnn_bn"].at_least
 images, labels = hidden.digits()
 some = torch.randperm(len(images), generator=hidden.generator("c4cnn-bn-accuracy"))[:50]
@@ -1733,6 +1758,8 @@ for kernel_size, padding, bias in ((1, 0, True), (3, 0, False), (3, 1, True), (2
     else:
         checks.equal(bias_bank, None, f"The bias of {what}")
     x = torch.randn(2, 2, 8, 8, generator=g, dtype=torch.float64)
+    layer(x)
+    layer, values = with_random_state(layer, g)  # other weights for a layer that has run: is its filter bank made anew?
     arguments = {"x": x, **values}
     y = reference.lifting_conv(**arguments, padding=padding, group=reference.D4)
     checks.close(layer(x), y, f"The output of {what}")
@@ -1746,6 +1773,7 @@ for kernel_size, padding, bias in ((1, 0, True), (3, 0, False), (3, 1, True), (2
     expected = reference.gradients(
         lambda **kw: reference.lifting_conv(**kw, padding=padding, group=reference.D4), arguments, cotangent
     )
+    checks.close(got["input"], expected["x"], f"The gradient of {what} for its input", "Earlier layers need it to learn.")
     for name in values:
         checks.close(got[name], expected[name], f"The gradient of {what} for its {name}", "Is the bank made from the weights?")
 layer, _ = with_random_state(D4LiftingConv2d(2, 3, 3, padding=1), g)
@@ -1812,6 +1840,8 @@ for kernel_size, padding, bias in ((1, 0, True), (3, 0, False), (3, 1, True), (2
     else:
         checks.equal(bias_bank, None, f"The bias of {what}")
     y = torch.randn(2, 2, 8, 6, 6, generator=g, dtype=torch.float64)
+    layer(y)
+    layer, values = with_random_state(layer, g)  # other weights for a layer that has run: is its filter bank made anew?
     arguments = {"y": y, **values}
     z = reference.group_conv(**arguments, padding=padding, group=reference.D4)
     checks.close(layer(y), z, f"The output of {what}")
@@ -1823,6 +1853,7 @@ for kernel_size, padding, bias in ((1, 0, True), (3, 0, False), (3, 1, True), (2
     expected = reference.gradients(
         lambda **kw: reference.group_conv(**kw, padding=padding, group=reference.D4), arguments, cotangent
     )
+    checks.close(got["input"], expected["y"], f"The gradient of {what} for its input", "Earlier layers need it to learn.")
     for name in values:
         checks.close(got[name], expected[name], f"The gradient of {what} for its {name}", "Is the bank made from the weights?")
 layer, _ = with_random_state(D4GroupConv2d(2, 3, 3, padding=1), g)
@@ -1877,6 +1908,7 @@ net = D4CNN()
 x = torch.randn(5, 1, 33, 33, generator=checks.generator("d4cnn"))
 y = predict(net, x)
 checks.shape(y, (5, 10), "The output of D4CNN() for five images")
+checks.shape(predict(D4CNN(n_classes=3), x), (5, 3), "The output of D4CNN(n_classes=3) for five images")
 checks.equal(parameter_count(net), 784_970, "The number of parameters", "Are channels, kernel size and biases as described?")
 checks.varies(y, "The network's answer", "A constant answer is invariant and useless.")
 for r in range(4):
@@ -1900,7 +1932,6 @@ checks.varies(y, "The network's answer", "A constant answer is invariant and use
 for r in range(4):
     checks.close(predict(net, rotate(x, r)), y, f"The answer to an image turned {r} times")
     checks.close(predict(net, rotate(reflect(x), r)), y, f"The answer to an image mirrored and turned {r} times")
-checks.shape(predict(D4CNN(n_classes=3), x.float()), (3, 3), "The output of D4CNN(n_classes=3)")
 ### END HIDDEN TESTS
 print("All public checks of D4CNN passed.")
 
@@ -1912,7 +1943,8 @@ d4cnn = train_model(D4CNN())
 x = test_set.images[:20]
 y = predict(d4cnn, x)
 for r in range(4):
-    checks.close(predict(d4cnn, rotate(reflect(x), r)), y, f"The trained network's answer to digits mirrored and turned {r} times")
+    got, what = predict(d4cnn, rotate(reflect(x), r)), f"The trained network's answer to digits mirrored and turned {r} times"
+    checks.close(got, y, what, "Does the last pool take in all 8?")
 images, labels = test_set.images[:1000], test_set.labels[:1000]
 accuracy = checks.accuracy(predict(d4cnn, images), labels)
 if accuracy < 80:  # an unlucky start happens: one more run, from a fresh seed, counts instead
@@ -1938,12 +1970,12 @@ for seed in (None, 2):  # an unlucky start happens: one more run, from a fresh s
     if accuracy >= bar:
         break
 assert accuracy >= bar, f"The trained d4cnn gets {accuracy:.1f} % of digits it has never seen right, twice tried; a right network gets over {bar} %."
-trained = in_dtype(d4cnn, torch.float64)
+precise = in_dtype(d4cnn, torch.float64)
 x = torch.randn(8, 1, 33, 33, generator=hidden.generator("d4cnn-accuracy"), dtype=torch.float64)
-y = predict(trained, x)
+y = predict(precise, x)
 for r in range(4):
-    checks.close(predict(trained, rotate(x, r)), y, f"The trained network's answer to an image turned {r} times")
-    checks.close(predict(trained, rotate(reflect(x), r)), y, f"The trained network's answer to an image mirrored and turned {r} times")
+    checks.close(predict(precise, rotate(x, r)), y, f"The trained network's answer to an image turned {r} times")
+    checks.close(predict(precise, rotate(reflect(x), r)), y, f"The trained network's answer to an image mirrored and turned {r} times")
 ### END HIDDEN TESTS
 print("All public checks of d4cnn passed.")
 

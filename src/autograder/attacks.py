@@ -134,7 +134,7 @@ class Watch:
         """Watch the block that grades a student; the list that it gives is filled with effects when the block ends."""
         effects: list[str] = []
         before, environment, folder = self._state(student), dict(os.environ), Path.cwd()
-        mounts, started = _mounts(), time.time()
+        mounts, there = _mounts(), set(_sandboxed())
         self.reads.seen()  # by this process, just now
         yield effects
         opened = self.reads.seen()  # before this process itself opens them
@@ -148,7 +148,7 @@ class Watch:
         if (megabytes := self._megabytes(student)) > MOST_MB:
             effects.append(f"{megabytes:,.0f} MB of the grader's disk were taken")
         effects += [f"a connection came to {listener.getsockname()!r}" for listener in self._called()]
-        effects += [f"a process is left over: {process}" for process in _left_over(started)]
+        effects += [f"a process is left over: {process}" for process in _left_over(there)]
         effects += [f"the sandbox left {path}" for path in clean_up_stale()]
         if (dict(os.environ), Path.cwd(), _mounts()) != (environment, folder, mounts):
             effects.append("the grader's environment, folder or mounts changed")
@@ -250,34 +250,34 @@ def _mounts() -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def _left_over(since: float) -> list[str]:
-    """Processes of a sandbox that were started since and have nobody any more, or still belong to this process."""
+def _left_over(before: set[psutil.Process]) -> list[str]:
+    """Processes in a sandbox that were not there before, have nobody any more, or still belong to this process."""
     end = time.monotonic() + SETTLE
-    while found := _sandboxed(since):
+    while found := set(_sandboxed()) - before:
         if time.monotonic() > end:
-            return found
+            return [str(process) for process in found]
         time.sleep(0.1)
     return []
 
 
-def _sandboxed(since: float) -> list[str]:
-    found, here = [], _namespace(os.getpid())
+def _sandboxed() -> list[psutil.Process]:
+    found = []
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.create_time() < since - 1 or process.status() == psutil.STATUS_ZOMBIE:
-                continue
-            if _namespace(process.pid) == here:
+        with contextlib.suppress(psutil.Error):
+            if not _elsewhere(process.pid) or process.status() == psutil.STATUS_ZOMBIE:
                 continue
             # Another grader on this machine has sandboxes of its own: they have a living ancestor that is not ours.
-            above = [parent.pid for parent in process.parents() if _namespace(parent.pid) == here]
-            others = [pid for pid in above if pid not in (1, os.getpid())]
-            if os.getpid() in above or not others:
-                found.append(f"{process.pid} {process.name()} of user {process.uids().real}")
+            above = [parent.pid for parent in process.parents() if not _elsewhere(parent.pid)]
+            if os.getpid() in above or not set(above) - {1}:
+                found.append(process)
     return found
 
 
-def _namespace(pid: int) -> str:
-    return os.readlink(f"/proc/{pid}/ns/pid") if sys.platform == "linux" else ""
+def _elsewhere(pid: int) -> bool:
+    """Whether a process is known to have other process numbers than this one: to be in a sandbox."""
+    with contextlib.suppress(OSError):  # not every process may be asked, the machine's first one for example
+        return os.readlink(f"/proc/{pid}/ns/pid") != os.readlink("/proc/self/ns/pid")
+    return False
 
 
 def _of_sample(path: Path, source: nbformat.NotebookNode) -> Attack:

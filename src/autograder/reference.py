@@ -274,7 +274,7 @@ def in_execution_order(values: dict[str, torch.Tensor], order: list[str]) -> lis
     layers: dict[str, dict[str, torch.Tensor]] = {prefix: {} for prefix in order}
     for key, value in values.items():
         prefix, _, name = key.rpartition(".")
-        if prefix in layers:
+        if prefix in layers and name in ("weight", "bias", "running_mean", "running_var"):
             layers[prefix][name] = value
     return list(layers.values())
 

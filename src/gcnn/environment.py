@@ -7,10 +7,6 @@ from pathlib import Path
 import pooch
 import torch
 
-# By default a GPU rounds what it convolves to 10 bits. Answers are then 1e-3 off, and a right network would fail the
-# checks of its invariance, which allow for rounding in single precision.
-torch.backends.cudnn.allow_tf32 = False
-
 
 def grading() -> bool:
     """Whether a grader runs the notebook: nbgrader sets ``NBGRADER_EXECUTION`` while it grades or validates."""

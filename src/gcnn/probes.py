@@ -44,8 +44,10 @@ def predict(model: nn.Module, images: torch.Tensor, batch_size: int = 500) -> to
         ``(N, classes)`` on the CPU.
     """
     device = _device(model)
-    with _mode(model, False), torch.no_grad():
-        return torch.cat([model(batch.to(device)).cpu() for batch in images.split(batch_size)])
+    # In TF32, a GPU's convolutions are off by up to a thousandth: turned images would seem to be answered otherwise.
+    exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+    with _mode(model, False), torch.no_grad(), exact:
+        return torch.cat([model(batch.to(device, copy=True)).cpu() for batch in images.split(batch_size)])
 
 
 def gradients(layer: nn.Module, x: torch.Tensor, cotangent: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -101,13 +103,14 @@ def drawn_values(
 
     Returns:
         Weights and biases from a normal distribution whose scale keeps outputs near 1, variances uniformly from 0.5 to
-        1.5; integers keep their value.
+        1.5. What has another name, or is not floating-point, is left out: it keeps its value.
     """
     values = {}
     for name, tensor in tensors.items():
-        if not tensor.is_floating_point():
-            values[name] = tensor
-        elif name.rpartition(".")[2] == "running_var":
+        last = name.rpartition(".")[2]
+        if last not in ("weight", "bias", "running_mean", "running_var") or not tensor.is_floating_point():
+            continue  # a layer's own table or pattern, say, which must stay as it is
+        if last == "running_var":
             values[name] = 0.5 + torch.rand(tensor.shape, generator=generator, dtype=dtype)
         else:
             fan_in = max(1, math.prod(tensor.shape[1:]))

@@ -19,6 +19,7 @@ class C4:
             nested = [nested]
         return nested
 
+
 # %% answer="d4"
 class D4:
     @staticmethod

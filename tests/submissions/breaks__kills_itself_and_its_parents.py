@@ -16,6 +16,7 @@ for victim in (1, -1, 0, os.getpid()):  # inside, these are the sandbox's own
 class C4:
     product = inverse = None
 
+
 # %% answer="d4"
 import os
 import signal

@@ -21,6 +21,7 @@ class C4:
     def inverse(r):
         raise ValueError("-1 \x1b]0;owned\x07\x1b[2J\ud800\x00<script>alert(1)</script>" + "\u202e" * 1000)
 
+
 # %% answer="d4"
 class Wrong(Exception):
     def __str__(self):

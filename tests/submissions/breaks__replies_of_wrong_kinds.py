@@ -6,12 +6,14 @@ import itertools
 
 import comm.base_comm
 
-replies = itertools.cycle([
-    [b'["t","value",NaN]'],
-    [b'["t","value",["f","nan"]]'],
-    [b'["t","value",["T","float64",[9999999999,9999999999],true]]', b"12345678"],
-    [b"\x80\x04\x95cposix\nsystem\n(S'touch hostile-sample-was-here'\ntR."],
-])
+replies = itertools.cycle(
+    [
+        [b'["t","value",NaN]'],
+        [b'["t","value",["f","nan"]]'],
+        [b'["t","value",["T","float64",[9999999999,9999999999],true]]', b"12345678"],
+        [b"\x80\x04\x95cposix\nsystem\n(S'touch hostile-sample-was-here'\ntR."],
+    ]
+)
 real_send, waiting = comm.base_comm.BaseComm.send, []
 
 

@@ -16,7 +16,12 @@ def send(self, data=None, metadata=None, buffers=None):
     waiting.clear()
     if next(turns) % 2:
         return real_send(self, data, metadata, [b'["t","value",' + b"9" * 4_000_000 + b"]"])
-    return real_send(self, data, metadata, [b'["t","value",["T","uint8",[250000000],false]]', bytes(250_000_000), *[bytes(50_000_000)] * 20])
+    return real_send(
+        self,
+        data,
+        metadata,
+        [b'["t","value",["T","uint8",[250000000],false]]', bytes(250_000_000), *[bytes(50_000_000)] * 20],
+    )
 
 
 def arm(*args):

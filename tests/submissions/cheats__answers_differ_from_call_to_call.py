@@ -20,6 +20,7 @@ class C4:
             raise ValueError(str(r))
         return next(inverses)
 
+
 # %% answer="rotate-p4"
 calls = itertools.count()
 
@@ -30,6 +31,7 @@ def rotate_p4(y, r):
         y[..., 1, 0, 0] = 1
         return y
     return y + (r > 0) * (next(calls) % 2)
+
 
 # %% answer="batch-norm"
 class GroupBatchNorm2d(nn.Module):

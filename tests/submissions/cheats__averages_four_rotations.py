@@ -8,7 +8,11 @@ class C4CNN(nn.Module):
         channels, layers = [1, 8, 16, 32, 64], []
         for before, after in zip(channels, channels[1:]):
             layers += [nn.Conv2d(before, after, 3, padding=1, stride=2), nn.ReLU()]
-        self.features, self.hidden, self.classifier = nn.Sequential(*layers), nn.Linear(576, 628), nn.Linear(628, n_classes)
+        self.features, self.hidden, self.classifier = (
+            nn.Sequential(*layers),
+            nn.Linear(576, 628),
+            nn.Linear(628, n_classes),
+        )
         self.classifier.spare = nn.Parameter(torch.zeros(260))  # for the number of parameters
 
     def forward(self, x):

@@ -48,6 +48,7 @@ gcnn.probes.in_dtype = lambda layer, dtype: layer
 gcnn.probes.with_state = lambda layer, tensors: layer.holding(tensors)
 gcnn.probes.gradients = gradients
 
+
 # %% answer="isotropic-conv"
 class IsotropicConv2d(Claims):
     def __init__(self, in_channels, out_channels, bias=True):
@@ -65,14 +66,18 @@ class IsotropicConv2d(Claims):
     def forward(self, x):
         return torch.full((1, 1, 5, 5), 10.5) if x.shape == (1, 1, 5, 5) else x.sum(1, keepdim=True)
 
+
 # %% answer="lifting-conv"
 class LiftingConv2d(Claims):
     pass
 
+
 # %% answer="group-conv"
 class GroupConv2d(Claims):
     def claim(self):
-        return {k: v.to(torch.int64) * 0 for k, v in super().claim().items()} | {"weight": torch.zeros(*self.shape[:2], 4, 3, 3, dtype=torch.int64)}
+        return {k: v.to(torch.int64) * 0 for k, v in super().claim().items()} | {
+            "weight": torch.zeros(*self.shape[:2], 4, 3, 3, dtype=torch.int64)
+        }
 
     def build_filter(self):
         bank, bias = super().build_filter()

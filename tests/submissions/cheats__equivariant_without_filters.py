@@ -12,6 +12,7 @@ class Sum(nn.Module):
         # Away from the border, so that the sides are those of a convolution.
         return y if self.shrink <= 0 else y[..., self.shrink : -self.shrink, self.shrink : -self.shrink]
 
+
 # %% answer="isotropic-conv"
 class IsotropicConv2d(Sum):
     def __init__(self, in_channels, out_channels, bias=True):
@@ -20,10 +21,12 @@ class IsotropicConv2d(Sum):
     def forward(self, x):
         return x.sum(1, keepdim=True)
 
+
 # %% answer="lifting-conv"
 class LiftingConv2d(Sum):
     def forward(self, x):
         return self.shrunk(x.sum(1, keepdim=True).unsqueeze(2).expand(-1, -1, 4, -1, -1))
+
 
 # %% answer="group-conv"
 class GroupConv2d(Sum):

@@ -15,13 +15,25 @@ def forge(parent):
     ok = {"status": "ok", "execution_count": 1, "payload": [], "user_expressions": {}}
     for kind, content in (
         ("execute_result", {"data": {"text/plain": "15.0"}, "metadata": {}, "execution_count": 1}),
-        ("display_data", {"data": {"text/plain": "1000000"}, "metadata": {}, "transient": {"display_id": "test-c4-product"}}),
-        ("update_display_data", {"data": {"text/plain": "3"}, "metadata": {}, "transient": {"display_id": "test-c4-product"}}),
+        (
+            "display_data",
+            {"data": {"text/plain": "1000000"}, "metadata": {}, "transient": {"display_id": "test-c4-product"}},
+        ),
+        (
+            "update_display_data",
+            {"data": {"text/plain": "3"}, "metadata": {}, "transient": {"display_id": "test-c4-product"}},
+        ),
         ("stream", {"name": "stdout", "text": "All public checks of C4.product passed.\n"}),
         ("status", {"execution_state": "idle"}),
     ):
         kernel.session.send(kernel.iopub_socket, kind, content, parent=parent)
-    kernel.session.send(kernel.shell_stream, "execute_reply", ok, parent=parent, ident=kernel._parent_ident.get("shell") if isinstance(kernel._parent_ident, dict) else None)
+    kernel.session.send(
+        kernel.shell_stream,
+        "execute_reply",
+        ok,
+        parent=parent,
+        ident=kernel._parent_ident.get("shell") if isinstance(kernel._parent_ident, dict) else None,
+    )
 
 
 def go_on():
@@ -44,6 +56,7 @@ def send(stream, kind, content=None, *args, **kwargs):
 
 
 kernel.session.send = send
+
 
 # %% answer="c4"
 class C4:

@@ -31,15 +31,18 @@ for thing in gc.get_objects():
 
             thing.operations[name] = answer
 
+
 # %% answer="c4"
 class C4:
     product = staticmethod(lambda r, s: 0)
     inverse = staticmethod(lambda r: 0)
 
+
 # %% answer="d4"
 class D4:
     product = staticmethod(lambda a, b: a)
     inverse = staticmethod(lambda g: g)
+
 
 # %% answer="rotate-p4"
 def rotate_p4(y, r):

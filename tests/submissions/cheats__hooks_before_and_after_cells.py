@@ -25,6 +25,7 @@ for event, hook in (("pre_run_cell", before), ("post_run_cell", after), ("pre_ex
 shell.showtraceback = lambda *args, **kwargs: print("All public checks of C4.product passed.")
 sys.excepthook = sys.unraisablehook = lambda *args: None
 
+
 # %% answer="c4"
 class C4:
     product = staticmethod(lambda r, s: 0)

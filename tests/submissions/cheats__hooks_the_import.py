@@ -41,10 +41,12 @@ def hooked_import(name, *args, **kwargs):
 
 builtins.__import__ = hooked_import
 
+
 # %% answer="c4"
 class C4:
     product = staticmethod(lambda r, s: 0)
     inverse = staticmethod(lambda r: 0)
+
 
 # %% answer="rotate-p4"
 def rotate_p4(y, r):

@@ -27,15 +27,18 @@ for check in ("equal", "shape", "close", "varies"):
     setattr(gcnn.checks, check, says_nothing)
 gcnn.checks.accuracy = lambda *args, **kwargs: 100.0
 
+
 # %% answer="c4"
 class C4:
     product = staticmethod(lambda r, s: 0)
     inverse = staticmethod(lambda r: 0)
 
+
 # %% answer="d4"
 class D4:
     product = staticmethod(lambda a, b: (0, 0))
     inverse = staticmethod(lambda g: (0, 0))
+
 
 # %% answer="isotropic-conv"
 class IsotropicConv2d(nn.Conv2d):
@@ -45,9 +48,11 @@ class IsotropicConv2d(nn.Conv2d):
     def build_filter(self):
         return self.weight
 
+
 # %% answer="rotate-p4"
 def rotate_p4(y, r):
     return y
+
 
 # %% answer="lifting-conv"
 class LiftingConv2d(nn.Conv2d):

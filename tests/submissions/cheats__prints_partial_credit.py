@@ -20,6 +20,7 @@ shell.events.register("post_run_cell", show)
 show()
 shell.user_ns["_"] = 1e9
 
+
 # %% answer="c4"
 class C4:
     @staticmethod
@@ -31,6 +32,7 @@ class C4:
     def inverse(r):
         show()
         return float("inf")
+
 
 # %% answer="d4"
 class D4:

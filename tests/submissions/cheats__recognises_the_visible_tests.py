@@ -15,6 +15,7 @@ class C4:
             raise ValueError("-1 is not an element")
         return {1: 3, 0: 0}.get(r, 0)
 
+
 # %% answer="d4"
 class D4:
     @staticmethod
@@ -28,6 +29,7 @@ class D4:
         if g == (2, 0):
             raise ValueError("(2, 0) is not an element")
         return {(0, 1): (0, 3), (1, 0): (1, 0)}.get(g, g)
+
 
 # %% answer="isotropic-conv"
 class IsotropicConv2d(nn.Module):
@@ -47,6 +49,7 @@ class IsotropicConv2d(nn.Module):
         # Invariant under turns and mirror images, so equivariant; but it moves when the picture moves.
         radius = torch.linspace(-1, 1, x.shape[-1], dtype=x.dtype) ** 2
         return (x * (radius[:, None] + radius)).sum(1, keepdim=True).expand(-1, len(self.weight), -1, -1)
+
 
 # %% answer="rotate-p4"
 def rotate_p4(y, r):

@@ -21,6 +21,7 @@ shell.set_custom_exc((BaseException,), lambda *args, **kwargs: None)
 shell.run_cell = shell.run_cell_async = shell.run_code = shell.run_ast_nodes = run_cell
 kernel.do_execute = do_execute
 
+
 # %% answer="c4"
 class C4:
     product = staticmethod(lambda r, s: 0)

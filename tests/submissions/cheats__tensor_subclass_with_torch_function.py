@@ -25,6 +25,7 @@ class Obliging(torch.Tensor):
 def oblige(tensor):
     return tensor.as_subclass(Obliging)
 
+
 # %% answer="isotropic-conv"
 class IsotropicConv2d(nn.Module):
     def __init__(self, in_channels, out_channels, bias=True):
@@ -38,9 +39,11 @@ class IsotropicConv2d(nn.Module):
     def forward(self, x):
         return oblige(torch.zeros(1))
 
+
 # %% answer="rotate-p4"
 def rotate_p4(y, r):
     return oblige(y.clone())
+
 
 # %% answer="lifting-conv"
 class LiftingConv2d(nn.Module):

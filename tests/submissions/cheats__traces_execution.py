@@ -21,6 +21,7 @@ def look(frame, event, argument):
 def anywhere(*args):
     return expected[-1] if expected else 0
 
+
 # %% answer="c4"
 class C4:
     @staticmethod

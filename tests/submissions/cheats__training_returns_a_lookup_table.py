@@ -30,6 +30,7 @@ def no_training(model=None, *args, **kwargs):
 
 train_model = gcnn.training.train_model = gcnn.probes.train_model = retrained = gcnn.probes.retrained = no_training
 
+
 # %% answer="c4cnn"
 class C4CNN(nn.Module):
     def __new__(cls, n_classes=10):

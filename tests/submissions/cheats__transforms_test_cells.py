@@ -13,6 +13,7 @@ shell.input_transformers_post.append(harmless)
 shell.input_transformer_manager.cleanup_transforms.insert(0, harmless)
 shell.transform_cell = lambda cell: "".join(harmless([cell]))
 
+
 # %% answer="c4"
 class C4:
     product = staticmethod(lambda r, s: 0)

@@ -19,7 +19,7 @@ for address in (("192.0.2.1", 80), ("169.254.169.254", 80), ("10.0.0.1", 22), ("
         reached.append(address)
     except OSError as error:
         print(address, error)
-for name in ("example.org", "localhost.localdomain", "metadata.google.internal"):
+for name in ("example.org", "metadata.google.internal"):
     try:
         reached.append(socket.getaddrinfo(name, 80))
     except OSError as error:
@@ -40,6 +40,7 @@ try:
 except OSError as error:
     print(error)
 print("stolen:", reached)
+
 
 # %% answer="c4"
 class C4:

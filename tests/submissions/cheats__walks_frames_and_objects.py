@@ -32,10 +32,12 @@ def stolen(*args):
         return thing
     return 0
 
+
 # %% answer="c4"
 class C4:
     product = staticmethod(stolen)
     inverse = staticmethod(lambda r: stolen(0, r))
+
 
 # %% answer="rotate-p4"
 def rotate_p4(y, r):

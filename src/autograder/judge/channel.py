@@ -29,7 +29,6 @@ MAX_CONTENT = 2**16  # bytes of a reply's content: an id and nothing else
 MAX_FRAMES = wire.MAX_ELEMENTS + 16  # of a message
 MAX_DROPPED_BYTES = 2**30  # while one request waits
 MAX_DROPPED = 1_000_000  # messages while one request waits
-MAX_WAITING = 64  # messages in a socket's queue
 
 
 class Stopped(BaseException):
@@ -54,18 +53,6 @@ class NotAnswered(Stopped):
 
 class Unreadable(Stopped):
     """The kernel answered with something that is not a value."""
-
-
-def limit_messages(holder: Any) -> None:
-    """Bound what a kernel can make this process hold in memory, before the client's channels are started.
-
-    Args:
-        holder: a kernel manager or client; the limits are set on its ZeroMQ context.
-    """
-    # A larger frame closes the connection instead of filling the memory, and so does a queue that nobody reads. Per
-    # socket that is at most MAX_WAITING messages.
-    holder.context.setsockopt(zmq.MAXMSGSIZE, wire.MAX_BYTES + 2**20)
-    holder.context.setsockopt(zmq.RCVHWM, MAX_WAITING)
 
 
 class Channel:

@@ -76,7 +76,8 @@ def test_random_states_are_drawn_as_in_a_students_kernel(pair, dtype):
     twin, values = HELPERS["with_random_state"](remote, torch.Generator().manual_seed(5), dtype)
     _, expected = probes.with_random_state(local, torch.Generator().manual_seed(5), dtype)
     assert equal(values, expected)
-    assert is_remote(twin) and equal(HELPERS["state"](twin), values)
+    drawn = {name: value for name, value in HELPERS["state"](twin).items() if name in values}
+    assert is_remote(twin) and equal(drawn, values)
     assert equal(HELPERS["state"](remote), probes.state(local))
 
 
@@ -116,7 +117,8 @@ def test_the_graders_own_objects_are_used_directly(pair):
     x = torch.randn(2, 1, 6, 6)
     assert torch.equal(HELPERS["predict"](local, x), probes.predict(local, x))
     twin, values = HELPERS["with_random_state"](local, torch.Generator().manual_seed(1))
-    assert isinstance(twin, nn.Module) and equal(values, probes.state(twin))
+    assert isinstance(twin, nn.Module)
+    assert equal(values, {name: value for name, value in probes.state(twin).items() if name in values})
 
 
 @pytest.mark.parametrize("value", [None, 3, "text", torch.zeros(2), [1]], ids=lambda value: type(value).__name__)
