@@ -48,7 +48,6 @@ MOST_MB = 300  # that a submission's results may take of the grader's disk, ten 
 SETTLE = 3.0  # seconds that a process which has been killed may take to disappear
 
 _IN_ACCESS, _IN_MODIFY, _IN_OPEN = 0x1, 0x2, 0x20  # linux/inotify.h
-_IN_DELETE_SELF, _IN_MOVE_SELF = 0x400, 0x800
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,7 +223,7 @@ class _Reads:
         if sys.platform == "linux":
             libc = ctypes.CDLL(None, use_errno=True)
             self.descriptor = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-            mask = _IN_ACCESS | _IN_MODIFY | _IN_OPEN | _IN_DELETE_SELF | _IN_MOVE_SELF
+            mask = _IN_ACCESS | _IN_MODIFY | _IN_OPEN  # what has been removed is seen anyway
             for path in self.paths:
                 self.watches[libc.inotify_add_watch(self.descriptor, os.fsencode(path), mask)] = path
         return self

@@ -232,7 +232,18 @@ def text_that_is_none(folder: Path, notebook: NotebookNode) -> None:
     notebook.cells.insert(3, words)
     for cell in notebook.cells:
         if cell.id == "why-pool":
-            cell.source = nasty
+            cell.source = nasty.replace("![x](attachment:x.png)", "")
+    _write(folder, notebook)
+
+
+@_hand_in(
+    "Shows a picture in a written answer that it does not hold, at which the page for its feedback cannot be made."
+)
+def picture_missing(folder: Path, notebook: NotebookNode) -> None:
+    """An attachment that is none."""
+    for cell in notebook.cells:
+        if cell.id == "why-pool":
+            cell.source = "![turned](attachment:nowhere.png)"
     _write(folder, notebook)
 
 

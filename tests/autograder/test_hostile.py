@@ -31,6 +31,8 @@ OPEN = {  # attacks that still have some success, until somebody mends it
     "handin__timestamp_of_its_own": "a submission whose timestamp cannot be read is dropped",
     "handin__notebook_of_another_name": "a submission without the notebook's name is dropped",
     "handin__files_without_end": "sparse files are copied in full, twice",
+    "handin__gigantic": "a notebook of any size is read, and kept",
+    "handin__picture_missing": "no feedback can be written where an attachment is missing",
     "cheats__invariant_without_a_network": "any invariant function earns the points for invariance",
     "cheats__training_returns_a_lookup_table": "any invariant function earns the points for invariance",
     "cheats__averages_four_rotations": "any invariant function earns the points for invariance",
