@@ -2,15 +2,15 @@
 
 from nbgrader import preprocessors as nbgrader_steps
 
-from autograder import safe, steps
+from autograder import intake, safe, steps
 
 c = get_config()  # noqa: F821 -- nbgrader defines it for this file
 
 # A written answer's rubric stands in the answer's own cell, which nbgrader expects for its "task" cells only.
 c.ClearMarkScheme.enforce_metadata = False
 
-# nbgrader copies what links in a hand-in point to.
-c.Autograde.pre_convert_hook = steps.refuse_links
+# nbgrader copies what links in a hand-in point to, and drops a submission that it cannot read.
+c.Autograde.pre_convert_hook = intake.clear
 
 # The source notebook with the submission's answers poured in is what is graded, whatever the hand-in's other cells say.
 c.Autograde.sanitize_preprocessors = [steps.PourAnswers]

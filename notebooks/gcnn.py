@@ -1067,11 +1067,12 @@ for name, net in {"A fresh C4CNN": C4CNN(), "The trained c4cnn": c4cnn}.items():
     for r in (1, 2, 3):
         checks.close(predict(net, rotate(x, r)), y, f"{name}'s answer to digits turned {r} times", "Does the last pool take in all 4?")
 ### BEGIN HIDDEN TESTS
-from autograder import hidden
+from autograder import hidden, reference
 
 g = hidden.generator("c4cnn-invariance")
 x = torch.randn(8, 1, 33, 33, generator=g, dtype=torch.float64)
 for name, net in {"C4CNN with random weights": with_random_state(C4CNN(), g)[0], "The trained c4cnn": in_dtype(c4cnn, torch.float64)}.items():
+    reference.check_layers("c4cnn", reference.in_execution_order(state(net), layer_order(net, x)))
     y = predict(net, x)
     checks.varies(y, f"{name}: the answer", "A constant answer is invariant and useless.")
     for r in (1, 2, 3):
@@ -1251,13 +1252,14 @@ for name, net in {"A fresh IsotropicCNN": IsotropicCNN(), "The trained isotropic
     for r in (1, 2, 3):
         checks.close(predict(net, rotate(x, r)), y, f"{name}'s answer to digits turned {r} times", "Are the pools as described?")
 ### BEGIN HIDDEN TESTS
-from autograder import hidden
+from autograder import hidden, reference
 
 g = hidden.generator("isotropic-cnn-invariance")
 x = torch.randn(8, 1, 33, 33, generator=g, dtype=torch.float64)
 nets = {"IsotropicCNN with random weights": with_random_state(IsotropicCNN(), g)[0]}
 nets["The trained isotropic_cnn"] = in_dtype(isotropic_cnn, torch.float64)
 for name, net in nets.items():
+    reference.check_layers("isotropic_cnn", reference.in_execution_order(state(net), layer_order(net, x)))
     y = predict(net, x)
     checks.varies(y, f"{name}: the answer", "A constant answer is invariant and useless.")
     for r in range(4):

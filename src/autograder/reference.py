@@ -279,6 +279,24 @@ def in_execution_order(values: dict[str, torch.Tensor], order: list[str]) -> lis
     return list(layers.values())
 
 
+def check_layers(name: str, layers: list[dict[str, torch.Tensor]]) -> None:
+    """Judge that layers, in the order of execution, have the shapes of a network's of the course.
+
+    Raises:
+        AssertionError: they have not, with the place of the first that differs.
+    """
+    shapes = network_shapes(name, len(layers[-1].get("bias", ())) if layers else 10)
+    if len(layers) != len(shapes):
+        raise AssertionError(
+            f"{len(layers)} layers with parameters ran, expected {len(shapes)}. "
+            "(A layer runs by layer(x); layer.forward(x) goes unseen.)"
+        )
+    for i, (layer, expected) in enumerate(zip(layers, shapes, strict=True), start=1):
+        got = {key: tuple(value.shape) for key, value in layer.items()}
+        if got != expected:
+            raise AssertionError(f"layer {i} in the order of execution has {got}, expected {expected}")
+
+
 def network(name: str, layers: list[dict[str, torch.Tensor]], images: torch.Tensor) -> torch.Tensor:
     """What a network of the course answers, in evaluation mode.
 
@@ -293,13 +311,7 @@ def network(name: str, layers: list[dict[str, torch.Tensor]], images: torch.Tens
     Raises:
         AssertionError: the layers are not the network's, with the place of the first that differs.
     """
-    shapes = network_shapes(name, len(layers[-1].get("bias", ())) if layers else 10)
-    if len(layers) != len(shapes):
-        raise AssertionError(f"{len(layers)} layers with parameters ran, expected {len(shapes)}")
-    for i, (layer, expected) in enumerate(zip(layers, shapes, strict=True), start=1):
-        got = {key: tuple(value.shape) for key, value in layer.items() if key != "num_batches_tracked"}
-        if got != expected:
-            raise AssertionError(f"layer {i} in the order of execution has {got}, expected {expected}")
+    check_layers(name, layers)
     group, x, rest = GROUPS[name], images, list(layers)
     for i in range(5):
         convolution = rest.pop(0)

@@ -1,14 +1,11 @@
 """The steps of nbgrader's that the course replaces; `nbgrader_config.py` puts them in their places.
 
-`refuse_links` looks at a hand-in before nbgrader copies it, `PourAnswers` makes the notebook that is graded,
-`JudgedExecute` runs and judges it, `SaveJudgedGrades` enters the outcomes in the gradebook, and `HideTests` keeps
-hidden tests out of the feedback. They work in every way that nbgrader is used: its commands, the formgrader's buttons
-and ``autograder``.
+`PourAnswers` makes the notebook that is graded, `JudgedExecute` runs and judges it, `SaveJudgedGrades` enters the
+outcomes in the gradebook, and `HideTests` keeps hidden tests out of the feedback. They work in every way that nbgrader
+is used: its commands, the formgrader's buttons and ``autograder``.
 """
 
-import logging
-import os
-import stat
+import json
 from pathlib import Path
 from typing import Any
 
@@ -20,53 +17,13 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 from traitlets import Dict, Enum, Float
 
+from autograder.intake import UNREADABLE
 from autograder.judge import Outcome
 from autograder.notebooks import regions, role, submission_names
 from autograder.run import Settings, not_run, run, summary
 from autograder.safe import safe_attachments
 from autograder.sandbox import Limits
 from autograder.submissions import pour
-
-log = logging.getLogger(__name__)
-UNREADABLE = "unreadable"  # the key under which a stand-in for a notebook says why there is one
-
-
-def refuse_links(assignment: str, student: str, notebooks: list[str]) -> None:
-    """Clear a hand-in of what nbgrader would follow or hang on, before it copies the files: links, FIFOs, devices.
-
-    A notebook that is none, or cannot be read, is kept under another name, and an empty one that says so takes its
-    place: its tests will be *not graded*, and the submission is not dropped.
-    """
-    for folder in {Path(notebook).parent for notebook in notebooks}:
-        for parent, folders, files in os.walk(folder):
-            for path in (Path(parent, name) for name in [*folders, *files]):
-                mode = path.lstat().st_mode
-                if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-                    # Following it would bring what it points to into the submission: another's work, a password.
-                    path.unlink()
-                    log.warning("%s: %s was a link or no plain file, and was removed", student, path.name)
-    for notebook in map(Path, notebooks):
-        reason = _unreadable(notebook)
-        if reason:
-            if notebook.exists():
-                notebook.replace(notebook.with_name(f"{notebook.name}.unreadable"))
-            stand_in = nbformat.v4.new_notebook(metadata={"course": {UNREADABLE: reason}})
-            nbformat.write(stand_in, notebook)
-            log.warning("%s: %s", student, reason)
-
-
-def _unreadable(path: Path) -> str:
-    """Why a notebook cannot be read, or an empty string."""
-    if not path.exists():
-        return "the notebook was a link or no plain file"
-    try:
-        notebook = nbformat.read(path, as_version=4)
-        for cell in notebook.cells:
-            if not isinstance(cell.source, str) or not isinstance(cell.metadata, dict):
-                return "the notebook's cells are malformed"
-    except Exception as error:  # whatever a damaged file makes a library raise
-        return f"the notebook cannot be read ({type(error).__name__})"
-    return ""
 
 
 def _differs(source: NotebookNode, assignment: str, notebook: str, db_url: str) -> bool:
@@ -102,7 +59,9 @@ class PourAnswers(NbGraderPreprocessor):
                 f"The gradebook's tests differ from {folder / notebook}.ipynb: it was made from another version. "
                 f"Run `make release` (or `nbgrader generate_assignment {assignment} --force`), then grade again."
             )
-        poured = pour(nb, source)
+        # A text may hold what UTF-8 cannot: half of a pair of surrogates.
+        text = json.dumps(nb, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
+        poured = pour(nbformat.from_dict(json.loads(text)), source)
         for repair in poured.repairs:
             self.log.warning("%s: %s", names["student"], repair)
         for cell in poured.notebook.cells:
