@@ -236,9 +236,7 @@ def text_that_is_none(folder: Path, notebook: NotebookNode) -> None:
     _write(folder, notebook)
 
 
-@_hand_in(
-    "Shows a picture in a written answer that it does not hold, at which the page for its feedback cannot be made."
-)
+@_hand_in("Shows a picture that it does not hold, at which the page for its feedback cannot be made.")
 def picture_missing(folder: Path, notebook: NotebookNode) -> None:
     """An attachment that is none."""
     for cell in notebook.cells:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
+from nbformat.warnings import DuplicateCellId
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
@@ -106,6 +107,8 @@ class Course:
         with _alembic_on_path(), warnings.catch_warnings():
             # nbgrader's own: a new submission is not yet in the session when its notebooks are looked at.
             warnings.filterwarnings("ignore", "Object of type <Submitted", SAWarning)
+            # A hand-in's repeated ids do not matter: its answers are poured into the source.
+            warnings.simplefilter("ignore", DuplicateCellId)
             api = NbGraderAPI(self.directory, config=self.config)
             result = getattr(api, step)(*arguments, force=True)
         self.directory.assignment_id, self.directory.student_id = before
