@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 from jinja2 import pass_context
 from jinja2.runtime import Context
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 
 PICTURES = ("image/png", "image/jpeg")
@@ -26,6 +26,13 @@ class _Renderer(IPythonRenderer):
 
     def __init__(self, attachments: Mapping[str, Any]):
         super().__init__(escape=True, allow_harmful_protocols=False, attachments=dict(attachments))
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        """A picture; where a pasted one is missing, nbconvert would give up the whole page."""
+        try:
+            return super().image(text, url, title)
+        except InvalidNotebook:
+            return f"<em>[a picture is missing: {html.escape(text)}]</em>"
 
     def block_mermaidjs(self, code: str) -> str:
         """As any other block of code: nbconvert would put the text into the page unescaped, and run a script on it."""

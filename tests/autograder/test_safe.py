@@ -52,6 +52,12 @@ def test_ordinary_text_looks_as_ever():
     assert f"data:image/png;base64,{PNG}" in html
 
 
+def test_a_missing_picture_costs_nothing_else():
+    """Is a page written although a picture in it is missing?"""
+    html = page("before ![my <b>plot</b>](attachment:lost.png) after")
+    assert "before" in html and "a picture is missing" in html and "after" in html and "<b>" not in html
+
+
 def test_only_pictures_are_attachments():
     """Are attachments of other kinds, with other names or broken data left out?"""
     kept = safe_attachments(
