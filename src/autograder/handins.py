@@ -91,6 +91,15 @@ def links(folder: Path, notebook: NotebookNode) -> None:
         os.link(canary, folder / "hard.txt")
 
 
+@_hand_in("Holds a link whose name is as long as names may be: whoever moves it under a longer one fails.")
+def link_of_a_long_name(folder: Path, notebook: NotebookNode) -> None:
+    """A link that cannot be given a longer name, before other links."""
+    _write(folder, notebook)
+    for canary in folder.parents[1].glob("bystander/*/hostile-canary*"):
+        for name in ("0" * 255, "1.txt"):
+            (folder / name).symlink_to(canary)
+
+
 @_hand_in("Its notebook is a link to another student's.", readable=False)
 def notebook_is_a_link(folder: Path, notebook: NotebookNode) -> None:
     """A link in the notebook's place."""

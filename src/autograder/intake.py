@@ -24,12 +24,27 @@ MAX_COUNT = 2000  # files
 def clear(assignment: str, student: str, notebooks: list[str]) -> None:
     """Clear one hand-in; nbgrader's hook before it converts a submission.
 
+    A hand-in that cannot be cleared is put aside as a whole: nbgrader would only log the error, and follow the rest.
+
     Args:
         assignment: the assignment's name, which is its notebook's.
         student: for the log.
         notebooks: the notebooks that nbgrader found. Where the assignment's own is missing, a stand-in's path is added.
     """
     folder = Path(notebooks[0]).parent
+    try:
+        _clear(folder, assignment, student, notebooks)
+    except Exception as error:
+        reason = f"the hand-in could not be cleared of what must not be copied ({type(error).__name__})"
+        number = len(list(folder.parent.glob(f"{folder.name}.left-out*")))
+        folder.rename(folder.with_name(f"{folder.name}.left-out-{number}"))
+        folder.mkdir()
+        notebooks[:] = [str(folder / f"{assignment}.ipynb")]
+        _stand_in(Path(notebooks[0]), reason)
+        log.warning("%s: %s", student, reason)
+
+
+def _clear(folder: Path, assignment: str, student: str, notebooks: list[str]) -> None:
     for path in (folder.parent, folder):
         if path.is_symlink():  # the whole hand-in would be somebody else's
             path.unlink()
@@ -57,13 +72,17 @@ def clear(assignment: str, student: str, notebooks: list[str]) -> None:
         if reason := _unreadable(path):
             if path.exists():
                 _put_aside(path, folder, student, reason)
-            nbformat.write(nbformat.v4.new_notebook(metadata={"course": {UNREADABLE: reason}}), path)
+            _stand_in(path, reason)
+
+
+def _stand_in(path: Path, reason: str) -> None:
+    nbformat.write(nbformat.v4.new_notebook(metadata={"course": {UNREADABLE: reason}}), path)
 
 
 def _put_aside(path: Path, folder: Path, student: str, why: str) -> None:
     aside = folder.with_name(f"{folder.name}.left-out")
     aside.mkdir(exist_ok=True)
-    path.rename(aside / f"{len(list(aside.iterdir()))}-{path.name}")
+    path.rename(aside / f"{len(list(aside.iterdir()))}-{path.name[-60:]}")  # a name may be as long as names can be
     log.warning("%s: %s %s, and was put aside", student, path.name, why)
 
 
