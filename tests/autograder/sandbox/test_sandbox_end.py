@@ -106,11 +106,8 @@ def test_a_restarted_kernel_starts_afresh(tmp_path):
         before = kernel.sandbox.evidence.wall_seconds
         kernel.manager.restart_kernel(now=True)
         kernel.client.wait_for_ready(timeout=30)
-        assert kernel.value("import os\n[open('data.txt').read(), os.listdir('.'), os.listdir('/tmp')]") == [
-            "fresh",
-            ["data.txt"],
-            [],
-        ]
+        found = kernel.value("import os\n[open('data.txt').read(), os.listdir('.'), 'more' in os.listdir('/tmp')]")
+        assert found == ["fresh", ["data.txt"], False]
         kernel.sandbox.kill()
         assert kernel.sandbox.evidence.wall_seconds > before > 0
 
