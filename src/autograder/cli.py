@@ -133,10 +133,12 @@ def doctor() -> None:
     """Say what this machine really enforces: sandbox, limits, network, and what grading needs besides."""
     from rich.table import Table
 
+    from autograder.pipeline import alembic_on_path
     from autograder.sandbox.doctor import doctor as examine
 
     table = Table("", "what", "found", "to do", box=None, pad_edge=False)
-    rows = examine()
+    with alembic_on_path():  # as every command here has it
+        rows = examine()
     for row in rows:
         table.add_row("[green]✓[/]" if row.ok else "[red]✗[/]", *map(escape, (row.what, row.detail, row.todo)))
     console.print(table)

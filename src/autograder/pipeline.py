@@ -31,7 +31,7 @@ CONFIG = "nbgrader_config.py"
 
 
 @contextmanager
-def _alembic_on_path() -> Iterator[None]:
+def alembic_on_path() -> Iterator[None]:
     """nbgrader runs the program alembic by name; it lies beside Python, which need not be on the path."""
     before = os.environ.get("PATH", "")
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before])
@@ -104,7 +104,7 @@ class Course:
             CourseError: it failed, with the end of its log.
         """
         before = self.directory.assignment_id, self.directory.student_id
-        with _alembic_on_path(), warnings.catch_warnings():
+        with alembic_on_path(), warnings.catch_warnings():
             # nbgrader's own: a new submission is not yet in the session when its notebooks are looked at.
             warnings.filterwarnings("ignore", "Object of type <Submitted", SAWarning)
             # A hand-in's repeated ids do not matter: its answers are poured into the source.
@@ -163,5 +163,5 @@ class Course:
     @contextmanager
     def gradebook(self) -> Iterator[Gradebook]:
         """nbgrader's gradebook of this course."""
-        with _alembic_on_path(), Gradebook(self.directory.db_url, self.directory.course_id) as gradebook:
+        with alembic_on_path(), Gradebook(self.directory.db_url, self.directory.course_id) as gradebook:
             yield gradebook
