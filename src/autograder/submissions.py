@@ -92,7 +92,7 @@ def _poured(cell: NotebookNode, stub: NotebookNode, given: NotebookNode | None, 
 
 
 def _rubric(cell: NotebookNode) -> NotebookNode:
-    """What a marker sees below a written answer. `autograder.feedback` leaves it out of what students get."""
+    """What a marker sees below a written answer. `autograder.steps.HideTests` leaves it out of what students get."""
     _, inside = regions(cell.source)
     parts = ["\n".join(inside["MARK SCHEME"]).strip(), "**Model answer**", "\n".join(inside["SOLUTION"]).strip()]
     metadata = {"course": {"role": "rubric", "exercise": cell.metadata.course.exercise}}
