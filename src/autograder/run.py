@@ -111,6 +111,8 @@ class _Kernel:
 
     def reason(self) -> str:
         """Why the kernel is gone, if a limit ended it."""
+        if not self.alive():
+            self.sandbox.kill()  # it is dead, but the watchdog may not have written down of what
         hit = self.sandbox.evidence.limits_hit
         return hit[-1] if hit else ""
 

@@ -1,6 +1,6 @@
 """Tests of grading against hostile submissions: no undeserved point, no effect outside the sandbox, none dropped.
 
-The attacks, and what is watched while they are graded, are those of `autograder.attacks`. Here is checked that each of
+The attacks are those of `autograder.attacks`, watched by `autograder.watch`. Here is checked that each of
 them ends as it must, and that the watch would notice if it did not.
 """
 
@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from autograder import attacks
+from autograder import attacks, watch
 from autograder.handins import HANDINS
 from autograder.notebooks import ASSIGNMENT
 from autograder.sandbox import SandboxUnavailable
 from autograder.sandbox.sandbox import check
+from autograder.watch import Watch
 
 PROJECT = Path(__file__).parents[2]
 SAMPLES = sorted(path.stem for path in (PROJECT / "tests" / "submissions").glob("*.py"))
@@ -38,10 +39,10 @@ def course(project, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def watch(course):
+def watching(course):
     """The watch over it."""
-    with attacks.Watch(course) as watch:
-        yield watch
+    with Watch(course, attacks.BYSTANDER) as watching:
+        yield watching
 
 
 def test_there_are_enough_attacks_of_each_kind():
@@ -51,47 +52,47 @@ def test_there_are_enough_attacks_of_each_kind():
     assert len(set(HOSTILE)) == len(HOSTILE)
 
 
-def _graded(name, course, watch):
+def _graded(name, course, watching):
     (attack,) = attacks.attacks(course.project, course.source(), name)
-    return attacks.grade(course, attack, watch)
+    return attacks.grade(course, attack, watching)
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in HOSTILE]
 )
-def test_an_attack_has_no_success(name, course, watch):
+def test_an_attack_has_no_success(name, course, watching):
     """Is it graded, with exactly the points that it deserves, and with no effect outside its sandbox?"""
-    result = _graded(name, course, watch)
+    result = _graded(name, course, watching)
     assert result.effects == ()
     assert result.broken == ()
     assert result.undeserved == 0
     assert result.stopped_by not in ("", "nothing")
 
 
-def _on_disk(course, watch):
+def _on_disk(course, watching):
     (course.root / "hostile-sample-was-here").touch()
 
 
-def _in_a_planted_file(course, watch):
-    watch.canaries[-1].write_text("changed")
+def _in_a_planted_file(course, watching):
+    watching.canaries[-1].write_text("changed")
 
 
-def _read(course, watch):
-    watch.canaries[0].read_text()
+def _read(course, watching):
+    watching.canaries[0].read_text()
 
 
-def _in_anothers_hand_in(course, watch):
+def _in_anothers_hand_in(course, watching):
     path = course.folder("submitted", attacks.BYSTANDER) / f"{ASSIGNMENT}.ipynb"
     path.write_text(path.read_text() + " ")
 
 
-def _in_the_gradebook(course, watch):
+def _in_the_gradebook(course, watching):
     with sqlite3.connect(course.root / "gradebook.db") as base:
         base.execute("update grade set auto_score = auto_score + 1 where auto_score is not null")
     base.close()
 
 
-def _in_the_environment(course, watch):
+def _in_the_environment(course, watching):
     os.environ["HOSTILE_SAMPLE"] = "was here"
 
 
@@ -101,32 +102,32 @@ def _in_the_environment(course, watch):
 def test_the_watch_notices(effect, course, monkeypatch):
     """Would an effect be noticed: a new, changed or opened file, another's hand-in or grade, the environment?"""
     monkeypatch.setenv("HOSTILE_SAMPLE", "")
-    with attacks.Watch(course) as watch:
-        with watch.over("nobody") as effects:
+    with Watch(course, attacks.BYSTANDER) as watching:
+        with watching.over("nobody") as effects:
             pass
         assert effects == []
-        with watch.over("nobody") as effects:
-            effect(course, watch)
+        with watching.over("nobody") as effects:
+            effect(course, watching)
         assert effects
     (course.root / "hostile-sample-was-here").unlink(missing_ok=True)
 
 
 def test_the_watch_notices_a_connection(course):
     """Would it be noticed that a submission reached a server on this machine?"""
-    with attacks.Watch(course) as watch, watch.over("nobody") as effects:
-        socket.create_connection(watch.network.getsockname()).close()
+    with Watch(course, attacks.BYSTANDER) as watching, watching.over("nobody") as effects:
+        socket.create_connection(watching.network.getsockname()).close()
     assert "a connection came to" in effects[0]
 
 
 def test_the_watch_notices_a_process_that_is_left_over(course, monkeypatch):
     """Would a process in a sandbox be noticed that is still there after the grading?"""
-    monkeypatch.setattr(attacks, "SETTLE", 0.3)
+    monkeypatch.setattr(watch, "SETTLE", 0.3)
     words = ["bwrap", "--die-with-parent", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "sleep", "60"]
-    with attacks.Watch(course) as watch:
-        with watch.over("nobody") as effects:
+    with Watch(course, attacks.BYSTANDER) as watching:
+        with watching.over("nobody") as effects:
             process = subprocess.Popen(words)
             end = time.monotonic() + 10
-            while not any(p.name() == "sleep" for p in attacks._sandboxed()) and time.monotonic() < end:
+            while not any(p.name() == "sleep" for p in watch._sandboxed()) and time.monotonic() < end:
                 time.sleep(0.05)
         process.kill()
         process.wait()
