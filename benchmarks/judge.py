@@ -27,7 +27,7 @@ from traitlets.config import Config
 
 from autograder import attacks
 from autograder.errors import CourseError
-from autograder.pipeline import Course
+from autograder.course import Course
 from autograder.submissions import read_sample
 
 

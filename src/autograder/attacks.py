@@ -23,7 +23,7 @@ from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
 from autograder.handins import HANDINS, honest
 from autograder.notebooks import ASSIGNMENT
-from autograder.pipeline import Course
+from autograder.course import Course
 from autograder.report import Grades, exercise_of, read_grades
 from autograder.submissions import Sample, read_sample
 from autograder.watch import Watch

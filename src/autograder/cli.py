@@ -21,13 +21,29 @@ console = Console()
 if not console.is_terminal:
     console = Console(width=120)  # a log has no width of its own, and the table needs this much
 Kind = Annotated[str | None, typer.Option("--sandbox", help='"none" grades without a sandbox: no protection at all')]
+Assignment = Annotated[str, typer.Argument(help="the assignment's name")]
 Root = Annotated[Path, typer.Option(help="the course's folder, with nbgrader_config.py in it")]
+
+
+def _course(root: Path, assignment: str, sandbox: str | None = None):
+    """The course in a folder.
+
+    Raises:
+        CourseError: it has no such assignment.
+    """
+    from autograder.course import ASSIGNMENT as OWN
+    from autograder.course import Course
+
+    course = Course(root, sandbox=sandbox)
+    if assignment != OWN:
+        raise CourseError(f"there is no assignment {assignment!r} in this course; there is {OWN}")
+    return course
 
 
 @app.command()
 def release(root: Root = Path(".")) -> None:
     """Build source/ from the notebook's text, and from it the release and the gradebook's entry."""
-    from autograder.pipeline import Course
+    from autograder.course import Course
 
     course = Course(root)
     course.build()
@@ -40,7 +56,7 @@ def student(
     root: Root = Path("."), out: Annotated[Path, typer.Option(help="where to put it")] = Path("dist/student")
 ) -> None:
     """Put together what students get: the released notebook and the wheel that its set-up cell installs."""
-    from autograder.pipeline import ASSIGNMENT, Course
+    from autograder.course import ASSIGNMENT, Course
 
     course = Course(root)
     notebook = course.folder("release") / f"{ASSIGNMENT}.ipynb"
@@ -68,15 +84,17 @@ def student(
 
 @app.command()
 def grade(
+    assignment: Assignment = "gcnn",
     root: Root = Path("."),
-    students: Annotated[list[str] | None, typer.Argument(help="whom to grade; by default all who handed in")] = None,
+    students: Annotated[
+        list[str] | None, typer.Option("--student", help="whom to grade; by default all who handed in")
+    ] = None,
     sandbox: Kind = None,
 ) -> None:
     """Grade what lies in submitted/, write feedback and grades.csv, and show the table."""
-    from autograder.pipeline import Course
     from autograder.report import read_grades, table, write_csv
 
-    course = Course(root, sandbox=sandbox)
+    course = _course(root, assignment, sandbox)
     there = course.handed_in()
     if unknown := sorted(set(students or ()) - set(there)):
         raise CourseError(f"nothing was handed in by {', '.join(unknown)}; there is {', '.join(there) or 'nobody'}")
@@ -133,7 +151,7 @@ def doctor() -> None:
     """Say what this machine really enforces: sandbox, limits, network, and what grading needs besides."""
     from rich.table import Table
 
-    from autograder.pipeline import alembic_on_path
+    from autograder.course import alembic_on_path
     from autograder.sandbox.doctor import doctor as examine
 
     table = Table("", "what", "found", "to do", box=None, pad_edge=False)

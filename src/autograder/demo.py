@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES, dependants
-from autograder.pipeline import Course
+from autograder.course import Course
 from autograder.report import Grades, read_grades, table, write_csv
 from autograder.submissions import Sample, read_sample
 

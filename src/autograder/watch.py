@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from autograder.notebooks import ASSIGNMENT
-from autograder.pipeline import Course
+from autograder.course import Course
 from autograder.sandbox import clean_up_stale
 
 MARK = "hostile-sample"  # what the samples call the files that they leave behind

@@ -10,7 +10,7 @@ import pytest
 
 from autograder.errors import CourseError
 from autograder.notebooks import ASSIGNMENT, regions, role
-from autograder.pipeline import Course
+from autograder.course import Course
 from autograder.report import read_grades
 from autograder.submissions import read_sample
 

@@ -3,7 +3,7 @@
 import pytest
 
 from autograder.notebooks import ASSIGNMENT, leaks
-from autograder.pipeline import Course
+from autograder.course import Course
 
 
 @pytest.fixture(scope="module")

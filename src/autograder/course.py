@@ -138,6 +138,17 @@ class Course:
         pattern = self.folder("submitted", "*").relative_to(self.root)
         return sorted(path.relative_to(self.root).parts[1] for path in self.root.glob(str(pattern)) if path.is_dir())
 
+    def graded(self, student: str) -> NotebookNode | None:
+        """A student's graded notebook, with ``metadata.course``: ``repairs``, ``names`` and ``evidence``, which is what
+        `autograder.run` wrote down of the run. ``None`` where there is none, or its grading was interrupted.
+        """
+        path = self.folder("autograded", student) / f"{ASSIGNMENT}.ipynb"
+        try:
+            notebook = nbformat.read(path, as_version=4)
+        except (OSError, ValueError):
+            return None
+        return notebook if "evidence" in notebook.metadata.get("course", {}) else None
+
     def autograde(self, student: str) -> None:
         """Grade one submission.
 
