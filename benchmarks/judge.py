@@ -26,8 +26,8 @@ from rich.markup import escape
 from traitlets.config import Config
 
 from autograder import attacks
-from autograder.errors import CourseError
 from autograder.course import Course
+from autograder.errors import CourseError
 from autograder.submissions import read_sample
 
 

@@ -18,12 +18,12 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
+from autograder.course import Course
 from autograder.demo import broken_promises
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
 from autograder.handins import HANDINS, honest
 from autograder.notebooks import ASSIGNMENT
-from autograder.course import Course
 from autograder.report import Grades, exercise_of, read_grades
 from autograder.submissions import Sample, read_sample
 from autograder.watch import Watch

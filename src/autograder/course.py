@@ -139,8 +139,9 @@ class Course:
         return sorted(path.relative_to(self.root).parts[1] for path in self.root.glob(str(pattern)) if path.is_dir())
 
     def graded(self, student: str) -> NotebookNode | None:
-        """A student's graded notebook, with ``metadata.course``: ``repairs``, ``names`` and ``evidence``, which is what
-        `autograder.run` wrote down of the run. ``None`` where there is none, or its grading was interrupted.
+        """A student's graded notebook; ``None`` where there is none, or where its grading was interrupted.
+
+        Its ``metadata.course`` has ``repairs``, ``names`` and ``evidence``, which is what `autograder.run` wrote down.
         """
         path = self.folder("autograded", student) / f"{ASSIGNMENT}.ipynb"
         try:

@@ -10,9 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES, dependants
-from autograder.course import Course
 from autograder.report import Grades, read_grades, table, write_csv
 from autograder.submissions import Sample, read_sample
 

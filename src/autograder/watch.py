@@ -19,8 +19,8 @@ from typing import Any
 
 import psutil
 
-from autograder.notebooks import ASSIGNMENT
 from autograder.course import Course
+from autograder.notebooks import ASSIGNMENT
 from autograder.sandbox import clean_up_stale
 
 MARK = "hostile-sample"  # what the samples call the files that they leave behind

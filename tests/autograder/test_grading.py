@@ -8,9 +8,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.notebooks import ASSIGNMENT, regions, role
-from autograder.course import Course
 from autograder.report import read_grades
 from autograder.submissions import read_sample
 
@@ -142,7 +142,7 @@ def test_what_is_missing_is_said_in_a_sentence(tmp_path, project):
     (tmp_path / "nbgrader_config.py").write_text((project / "nbgrader_config.py").read_text())
     done = autograder("grade", "--root", tmp_path)
     assert done.returncode == 1 and "nothing was handed in" in done.stderr
-    done = autograder("grade", "--root", tmp_path, "bert")
+    done = autograder("grade", "--root", tmp_path, "--student", "bert")
     assert done.returncode == 1 and "nothing was handed in by bert" in done.stderr
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from autograder.notebooks import ASSIGNMENT, leaks
 from autograder.course import Course
+from autograder.notebooks import ASSIGNMENT, leaks
 
 
 @pytest.fixture(scope="module")
