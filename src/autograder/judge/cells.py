@@ -22,7 +22,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from autograder.judge.channel import Stopped, Unreadable
-from autograder.judge.helpers import HELPERS
 from autograder.judge.proxies import Submission, arrived
 
 CELL_SECONDS = 600.0  # a test cell may take this long, training anew included
@@ -31,6 +30,12 @@ MAX_MESSAGE = 2000  # characters of a message
 MAX_WARNINGS = 20
 FILE_NAME = "<test cell>"
 MODULE_NAME = "__test_cell__"
+
+# The names of `autograder.judge.helpers`, which is imported when a cell uses one of them: it brings torch.
+HELPER_NAMES = frozenset(
+    "gradients in_dtype layer_order parameter_count predict raises retrained state train_mode with_random_state "
+    "with_state".split()
+)
 
 PASSED, FAILED, NOT_GRADED = "passed", "failed", "not graded"
 
@@ -156,7 +161,7 @@ class _Cell:
         wanted = used & self.submission.names
         bound = self.submission.bound(wanted) if wanted else {}
         own_builtins = {**vars(builtins), "print": self._print}
-        return {**names, **HELPERS, **bound, "__builtins__": own_builtins, "__name__": MODULE_NAME}
+        return {**names, **_helpers(used), **bound, "__builtins__": own_builtins, "__name__": MODULE_NAME}
 
     def _print(self, *values: object, sep: str = " ", end: str = "\n", file: object = None, **_: object) -> None:
         """Python's own, into the cell's output and no further than that may grow."""
@@ -185,6 +190,14 @@ class _Cell:
         if isinstance(error, _UNUSABLE) and inner.startswith(_COMPUTES) and not about_a_module:
             return {**failed, "message": clean(f"The test could not use what your code gave: {name}: {message}")}
         return {**not_graded, "message": clean(f"the test itself failed: {name}: {message}"), "grader_error": True}
+
+
+def _helpers(used: set[str]) -> dict[str, Any]:
+    if not used & HELPER_NAMES:
+        return {}
+    from autograder.judge.helpers import HELPERS
+
+    return HELPERS
 
 
 def _message(error: BaseException) -> str:

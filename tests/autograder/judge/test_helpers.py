@@ -1,12 +1,15 @@
 """Tests of autograder.judge.helpers: a judged helper gives what gcnn.probes gives on the object itself."""
 
 import inspect
+import subprocess
+import sys
 
 import pytest
 import torch
 from torch import nn
 
 from autograder.judge.channel import NotAnswered, Unreadable
+from autograder.judge.cells import HELPER_NAMES
 from autograder.judge.helpers import HELPERS
 from autograder.judge.proxies import Misuse, is_remote
 from gcnn import probes
@@ -61,6 +64,13 @@ def test_the_names_and_signatures_are_the_probes():
         ]
     public = {name for name, f in inspect.getmembers(probes, inspect.isfunction) if f.__module__ == "gcnn.probes"}
     assert {name for name in public if not name.startswith("_")} - HELPERS.keys() == {"drawn_values"}
+    assert HELPERS.keys() == HELPER_NAMES
+
+
+def test_torch_comes_with_the_first_test_that_needs_it():
+    """Does the grader do without torch, its seconds and its memory, until a test uses it?"""
+    code = "import sys, autograder.steps, autograder.course, autograder.run; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_state_is_the_modules(pair):
