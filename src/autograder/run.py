@@ -303,7 +303,12 @@ def run(
         "kernel deaths": submission.deaths,
         "seconds": {"all": round(time.monotonic() - start, 3), **submission.seconds},
         "outcomes": {
-            name: {"status": outcome.status, "message": outcome.message, "grader_error": outcome.grader_error}
+            name: {
+                "status": outcome.status,
+                "message": outcome.message,
+                "grader_error": outcome.grader_error,
+                "measured": outcome.measured,
+            }
             for name, outcome in submission.outcomes.items()
         },
     }

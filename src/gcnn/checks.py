@@ -9,6 +9,7 @@ import hashlib
 import torch
 
 from gcnn.equivariance import TOLERANCES, relative_error
+from gcnn.measurements import note
 
 
 def _cause(text: str) -> str:
@@ -104,7 +105,7 @@ def varies(got: torch.Tensor, what: str, cause: str = "") -> None:
 
 
 def accuracy(logits: torch.Tensor, labels: torch.Tensor, what: str = "The network's output") -> float:
-    """Percent of images whose largest output is their label's.
+    """Percent of images whose largest output is their label's. `gcnn.measurements` keeps it for who wants it.
 
     Args:
         logits: ``(N, classes)``.
@@ -118,7 +119,9 @@ def accuracy(logits: torch.Tensor, labels: torch.Tensor, what: str = "The networ
     if rows is None or len(rows) != 2 or rows[0] != len(labels):
         raise AssertionError(f"{what} has shape {rows}, expected ({len(labels)}, classes)")
     shape(logits, rows, what)
-    return 100 * float((logits.argmax(1) == labels).double().mean())
+    percent = 100 * float((logits.argmax(1) == labels).double().mean())
+    note(what=what, accuracy=percent, images=len(labels))
+    return percent
 
 
 def generator(name: str) -> torch.Generator:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from gcnn import checks
+from gcnn.measurements import recorded
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,18 @@ def test_accuracy_counts_and_rejects_malformed_outputs():
     for bad in (torch.ones(3, 3), torch.ones(4), torch.full((4, 3), float("nan")), "10"):
         with pytest.raises(AssertionError):
             checks.accuracy(bad, labels)
+
+
+def test_accuracies_are_recorded_where_somebody_asks():
+    """Is what was measured within the block kept for its owner, and for nobody outside of it?"""
+    labels = torch.tensor([0, 1])
+    checks.accuracy(torch.eye(2), labels)
+    with recorded() as outer:
+        with recorded() as inner:
+            checks.accuracy(torch.eye(2)[[0, 0]], labels, "It")
+        checks.accuracy(torch.eye(2), labels)
+    assert inner == [{"what": "It", "accuracy": 50.0, "images": 2}]
+    assert [one["accuracy"] for one in outer] == [100.0]
 
 
 def test_generator_depends_on_its_name_only():

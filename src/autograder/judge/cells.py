@@ -23,11 +23,13 @@ from typing import Any
 
 from autograder.judge.channel import Stopped, Unreadable
 from autograder.judge.proxies import Submission, arrived
+from gcnn.measurements import recorded
 
 CELL_SECONDS = 600.0  # a test cell may take this long, training anew included
 MAX_OUTPUT = 100_000  # characters that a test cell may print
 MAX_MESSAGE = 2000  # characters of a message
 MAX_WARNINGS = 20
+MAX_MEASURED = 100  # measurements that are kept of one test
 FILE_NAME = "<test cell>"
 MODULE_NAME = "__test_cell__"
 
@@ -70,6 +72,8 @@ class Outcome:
     """Whether the test itself failed, so that the instructor must look at it."""
     kernel_lost: bool = False
     """Whether the submission's kernel is dead or hangs: a fresh one is needed for the cells that follow."""
+    measured: list[dict[str, str | float]] = dataclasses.field(default_factory=list)
+    """What the cell's checks measured, in their order: see `gcnn.measurements`."""
 
     @classmethod
     def not_graded(cls, reason: str, **fields: Any) -> "Outcome":
@@ -106,7 +110,7 @@ def judge_cell(
     start = time.monotonic()
     printed = io.StringIO()
     cell = _Cell(source, given, submission, printed, missing or {})
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, recorded() as measured:
         warnings.simplefilter("default")
         fields = cell.run(seconds)
     outputs = [{"output_type": "stream", "name": "stdout", "text": printed.getvalue()}] if printed.getvalue() else []
@@ -118,6 +122,7 @@ def judge_cell(
         outputs=outputs,
         warnings=[clean(f"{w.category.__name__}: {w.message}") for w in caught[:MAX_WARNINGS]],
         kernel_lost=bool(submission.channel.lost),
+        measured=measured[:MAX_MEASURED],
     )
 
 

@@ -55,6 +55,24 @@ def texts(outcome, kind):
     return [output for output in outcome.outputs if output["output_type"] == kind]
 
 
+def test_what_checks_measured_is_kept(judge):
+    """Does an outcome hold the accuracies that its test measured, also where it failed by them, and no other test's?"""
+    cell = """
+import torch
+labels = torch.tensor([0, 1, 2, 1])
+checks.accuracy(torch.eye(3)[labels], labels)
+accuracy = checks.accuracy(torch.eye(3)[[0, 1, 2, 2]], labels, "The second answer")
+assert accuracy >= 80, "too few"
+"""
+    outcome = judge(cell)
+    assert outcome.status == "failed"
+    assert outcome.measured == [
+        {"what": "The network's output", "accuracy": 100.0, "images": 4},
+        {"what": "The second answer", "accuracy": 75.0, "images": 4},
+    ]
+    assert judge("assert answer() == 42").measured == []
+
+
 def test_passed(judge):
     """Does a cell that runs to its end pass, with what it printed and nothing else?"""
     outcome = judge('assert answer() == 42, "no"\nprint("All", 1, "passed", sep="-")\nprint("end", end="")')
