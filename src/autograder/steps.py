@@ -26,7 +26,7 @@ from autograder.sandbox import Limits
 from autograder.submissions import pour
 
 
-def _differs(source: NotebookNode, assignment: str, notebook: str, db_url: str) -> bool:
+def differs(source: NotebookNode, assignment: str, notebook: str, db_url: str) -> bool:
     """Whether the gradebook's tests or points are not those of the source."""
     wanted = {cell.id: cell for cell in source.cells if is_grade(cell)}
     with Gradebook(db_url) as gradebook:
@@ -35,6 +35,26 @@ def _differs(source: NotebookNode, assignment: str, notebook: str, db_url: str) 
         points = {cell.name: cell.max_score for cell in known.grade_cells}
     same_points = points == {name: cell.metadata.nbgrader.points for name, cell in wanted.items()}
     return not same_points or any(texts[n] != c.source for n, c in wanted.items() if role(c) == "tests")
+
+
+def prepared(nb: NotebookNode, source: NotebookNode) -> NotebookNode:
+    """A hand-in in the form that is run and graded: the source with its answers.
+
+    For the steps that follow, ``metadata.course`` has the ``repairs``, the ``names`` that are the submission's, and
+    under `UNREADABLE` why there was nothing to read.
+    """
+    # A text may hold what UTF-8 cannot: half of a pair of surrogates.
+    text = json.dumps(nb, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
+    poured = pour(nbformat.from_dict(json.loads(text)), source)
+    for cell in poured.notebook.cells:
+        if "attachments" in cell:
+            cell.attachments = safe_attachments(cell.attachments)
+    course = {"repairs": list(poured.repairs), "names": sorted(submission_names(source))}
+    stand_in = nb.metadata.get("course")
+    if isinstance(stand_in, dict) and isinstance(stand_in.get(UNREADABLE), str):
+        course[UNREADABLE] = stand_in[UNREADABLE][:500]
+    poured.notebook.metadata["course"] = course
+    return poured.notebook
 
 
 class PourAnswers(NbGraderPreprocessor):
@@ -54,26 +74,15 @@ class PourAnswers(NbGraderPreprocessor):
         assignment, notebook = names["assignment"], names["notebook"]
         folder = Path(coursedir.format_path(coursedir.source_directory, ".", assignment))
         source = nbformat.read(folder / f"{notebook}.ipynb", as_version=4)
-        if _differs(source, assignment, notebook, names["db_url"]):
+        if differs(source, assignment, notebook, names["db_url"]):
             raise NbGraderException(
                 f"The gradebook's tests differ from {folder / notebook}.ipynb: it was made from another version. "
                 f"Run `make release` (or `nbgrader generate_assignment {assignment} --force`), then grade again."
             )
-        # A text may hold what UTF-8 cannot: half of a pair of surrogates.
-        text = json.dumps(nb, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
-        poured = pour(nbformat.from_dict(json.loads(text)), source)
-        for repair in poured.repairs:
+        poured = prepared(nb, source)
+        for repair in poured.metadata.course.repairs:
             self.log.warning("%s: %s", names["student"], repair)
-        for cell in poured.notebook.cells:
-            if "attachments" in cell:
-                cell.attachments = safe_attachments(cell.attachments)
-        # For the steps that follow: they read the notebook from the file that this one is written to.
-        course = {"repairs": list(poured.repairs), "names": sorted(submission_names(source))}
-        stand_in = nb.metadata.get("course")
-        if isinstance(stand_in, dict) and isinstance(stand_in.get(UNREADABLE), str):
-            course[UNREADABLE] = stand_in[UNREADABLE][:500]
-        poured.notebook.metadata["course"] = course
-        return poured.notebook, resources
+        return poured, resources
 
 
 class JudgedExecute(NbGraderPreprocessor):
@@ -87,6 +96,11 @@ class JudgedExecute(NbGraderPreprocessor):
     training_seconds = Float(Settings.training_seconds, help="how long one training cell may take").tag(config=True)
     test_seconds = Float(Settings.test_seconds, help="how long one test may take").tag(config=True)
 
+    def settings(self) -> Settings:
+        """How submissions are run, as the configuration has it."""
+        limits = Limits(**self.limits)
+        return Settings(self.sandbox, limits, self.cell_seconds, self.training_seconds, self.test_seconds)
+
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Run all cells; the outcomes go to ``resources["judged"]``, the evidence into the notebook's metadata."""
         names, coursedir = resources["nbgrader"], self.parent.parent.coursedir
@@ -95,10 +109,7 @@ class JudgedExecute(NbGraderPreprocessor):
             done = not_run(nb, course[UNREADABLE])
         else:
             files = Path(coursedir.format_path(coursedir.submitted_directory, names["student"], names["assignment"]))
-            settings = Settings(
-                self.sandbox, Limits(**self.limits), self.cell_seconds, self.training_seconds, self.test_seconds
-            )
-            done = run(nb, frozenset(course.names), files if files.is_dir() else None, settings)
+            done = run(nb, frozenset(course.names), files if files.is_dir() else None, self.settings())
         done.notebook.metadata["course"] = {**course, "evidence": done.evidence}
         self.log.info("%s: %s", names["student"], summary(done.outcomes))
         for name, outcome in done.outcomes.items():
