@@ -136,7 +136,7 @@ def demo(
 @app.command()
 def secret(root: Root = Path(".")) -> None:
     """Create the course's secret, from which hidden tests draw their inputs. Once per course; keep it to yourself."""
-    from autograder.hidden import SECRET_NAME, create_secret
+    from autograder.secret import SECRET_NAME, create_secret
 
     path = root / SECRET_NAME
     try:

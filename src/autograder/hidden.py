@@ -1,44 +1,18 @@
-"""What the grader knows and no student does: the course's secret, what is drawn from it, and the hidden digits."""
+"""What the grader knows and no student does: what is drawn from the course's secret, and the hidden digits."""
 
 import hashlib
-import os
-import secrets
 from functools import lru_cache
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from autograder.secret import read_secret
 from gcnn.data import pad_digits, turn
-
-SECRET_NAME = ".course-secret"
-PUBLIC_SECRET = "a fixed secret for tests and the demo: a course that counts makes its own with `make secret`"
-
-
-def secret_file() -> Path | None:
-    """The course's secret: ``$GCNN_COURSE_SECRET``, or ``.course-secret`` here or in a folder above; else ``None``."""
-    named = os.environ.get("GCNN_COURSE_SECRET")
-    if named:
-        return Path(named)
-    here = Path.cwd()
-    return next((folder / SECRET_NAME for folder in (here, *here.parents) if (folder / SECRET_NAME).is_file()), None)
-
-
-def create_secret(path: Path) -> None:
-    """Write a new secret, readable by its owner only.
-
-    Raises:
-        FileExistsError: there is one; another would change what every later grading draws.
-    """
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_hex(32) + "\n")
 
 
 def _seed(name: str) -> int:
-    path = secret_file()
-    secret = PUBLIC_SECRET if path is None else path.read_text().strip()
-    return int.from_bytes(hashlib.sha256(f"{secret}\0{name}".encode()).digest()[:7], "big")
+    return int.from_bytes(hashlib.sha256(f"{read_secret()}\0{name}".encode()).digest()[:7], "big")
 
 
 def generator(name: str) -> torch.Generator:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder import hidden
+from autograder import hidden, secret
 from gcnn.data import MnistRotDataset
 
 
@@ -17,7 +17,7 @@ def no_secret(tmp_path, monkeypatch):
     folder = tmp_path / "course" / "deep" / "down"
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
-    found = hidden.secret_file()
+    found = secret.secret_file()
     assert found is None, f"these tests cannot run below {found.parent}"
 
 
@@ -40,7 +40,7 @@ def test_without_a_file_the_secret_is_a_fixed_public_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert numbers() == first
     path = tmp_path / "same"
-    path.write_text(f"{hidden.PUBLIC_SECRET}\n")
+    path.write_text(f"{secret.PUBLIC_SECRET}\n")
     monkeypatch.setenv("GCNN_COURSE_SECRET", str(path))
     assert numbers() == first
 
@@ -50,19 +50,19 @@ def test_the_secret_is_found_in_a_folder_above(tmp_path, monkeypatch):
     before = numbers()
     far, near = tmp_path / ".course-secret", tmp_path / "course" / ".course-secret"
     far.write_text("far")
-    assert hidden.secret_file() == far
+    assert secret.secret_file() == far
     drawn_from_far = numbers()
     near.write_text("near")
-    assert hidden.secret_file() == near
+    assert secret.secret_file() == near
     monkeypatch.chdir(tmp_path / "course")
-    assert hidden.secret_file() == near
+    assert secret.secret_file() == near
     assert len({tuple(before), tuple(drawn_from_far), tuple(numbers())}) == 3
 
 
 def test_a_folder_of_that_name_is_not_a_secret(tmp_path):
     """Is only a file taken for a secret?"""
     (tmp_path / "course" / ".course-secret").mkdir()
-    assert hidden.secret_file() is None
+    assert secret.secret_file() is None
 
 
 def test_the_environment_comes_first(tmp_path, monkeypatch):
@@ -71,10 +71,10 @@ def test_the_environment_comes_first(tmp_path, monkeypatch):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text("there")
     monkeypatch.setenv("GCNN_COURSE_SECRET", str(elsewhere))
-    assert hidden.secret_file() == elsewhere
+    assert secret.secret_file() == elsewhere
     there = numbers()
     monkeypatch.setenv("GCNN_COURSE_SECRET", "")
-    assert hidden.secret_file() == tmp_path / ".course-secret"
+    assert secret.secret_file() == tmp_path / ".course-secret"
     assert numbers() != there
     monkeypatch.setenv("GCNN_COURSE_SECRET", str(tmp_path / "missing"))
     with pytest.raises(FileNotFoundError, match="missing"):
@@ -84,22 +84,22 @@ def test_the_environment_comes_first(tmp_path, monkeypatch):
 def test_creating_a_secret(tmp_path):
     """Is a new secret long, different each time, readable by its owner only, and never overwritten?"""
     path, other = tmp_path / ".course-secret", tmp_path / "other"
-    hidden.create_secret(path)
-    hidden.create_secret(other)
+    secret.create_secret(path)
+    secret.create_secret(other)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     text = path.read_text()
     assert len(text.strip()) == 64 and text != other.read_text()
     with pytest.raises(FileExistsError):
-        hidden.create_secret(path)
+        secret.create_secret(path)
     assert path.read_text() == text
-    assert hidden.secret_file() == path
+    assert secret.secret_file() == path
 
 
 def test_a_secret_is_not_written_through_a_link(tmp_path):
     """Is a link in the secret's place refused, so that it is not written elsewhere?"""
     (tmp_path / "link").symlink_to(tmp_path / "target")
     with pytest.raises(FileExistsError):
-        hidden.create_secret(tmp_path / "link")
+        secret.create_secret(tmp_path / "link")
     assert not (tmp_path / "target").exists()
 
 
@@ -109,21 +109,21 @@ def test_a_generator_depends_on_secret_and_name_only(tmp_path):
     torch.manual_seed(3)
     numbers("b")
     assert numbers("a") == first != numbers("b")
-    secret = tmp_path / ".course-secret"
-    secret.write_text("one")
+    file = tmp_path / ".course-secret"
+    file.write_text("one")
     one = numbers("a")
-    secret.write_text("  one \n")
+    file.write_text("  one \n")
     assert numbers("a") == one, "white space around a secret does not count"
-    secret.write_text("two")
+    file.write_text("two")
     assert len({tuple(first), tuple(one), tuple(numbers("a"))}) == 3
 
 
 def test_secret_and_name_cannot_be_confused(tmp_path):
     """Does a character that moves from the name to the secret change what is drawn?"""
-    secret = tmp_path / ".course-secret"
-    secret.write_text("a")
+    file = tmp_path / ".course-secret"
+    file.write_text("a")
     first = numbers("bc")
-    secret.write_text("ab")
+    file.write_text("ab")
     assert numbers("c") != first
 
 
@@ -187,3 +187,13 @@ def test_damaged_digits_say_what_to_do(tmp_path, monkeypatch, forget, damage):
         RuntimeError, match=r"missing or damaged \(.+\)\. Restore them with: python data/build_digits\.py"
     ):
         hidden.digits()
+
+
+def test_a_secret_that_is_handed_over_holds(tmp_path, monkeypatch):
+    """Does a worker draw with the secret that came with its job, and with its own again afterwards?"""
+    (tmp_path / ".course-secret").write_text("the course's")
+    own = numbers("a")
+    monkeypatch.chdir("/")
+    with secret.handed_over("the course's"):
+        assert numbers("a") == own
+    assert numbers("a") != own

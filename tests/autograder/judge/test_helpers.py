@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from autograder.judge.channel import NotAnswered, Unreadable
 from autograder.judge.cells import HELPER_NAMES
+from autograder.judge.channel import NotAnswered, Unreadable
 from autograder.judge.helpers import HELPERS
 from autograder.judge.proxies import Misuse, is_remote
 from gcnn import probes

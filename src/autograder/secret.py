@@ -1,0 +1,54 @@
+"""The course's secret: the seed of what hidden tests draw, in a file that the instructor creates once."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextvars import ContextVar
+from pathlib import Path
+
+SECRET_NAME = ".course-secret"
+PUBLIC_SECRET = "a fixed secret for tests and the demo: a course that counts makes its own with `make secret`"
+
+_handed_over: ContextVar[str | None] = ContextVar("_handed_over", default=None)
+
+
+def secret_file(here: Path | None = None) -> Path | None:
+    """The course's secret: ``$GCNN_COURSE_SECRET``, or ``.course-secret`` here or in a folder above; else ``None``."""
+    named = os.environ.get("GCNN_COURSE_SECRET")
+    if named:
+        return Path(named)
+    here = Path.cwd() if here is None else here
+    return next((folder / SECRET_NAME for folder in (here, *here.parents) if (folder / SECRET_NAME).is_file()), None)
+
+
+def create_secret(path: Path) -> None:
+    """Write a new secret, readable by its owner only.
+
+    Raises:
+        FileExistsError: there is one; another would change what every later grading draws.
+    """
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(32) + "\n")
+
+
+def read_secret(here: Path | None = None) -> str:
+    """The secret that holds here: one that was handed over, else that of `secret_file`, else a public one.
+
+    Raises:
+        OSError: ``$GCNN_COURSE_SECRET`` names a file that cannot be read.
+    """
+    if (text := _handed_over.get()) is not None:
+        return text
+    path = secret_file(here)
+    return PUBLIC_SECRET if path is None else path.read_text().strip()
+
+
+@contextlib.contextmanager
+def handed_over(secret: str) -> Iterator[None]:
+    """Let this secret hold inside the block, whatever files there are: a worker has none of the course's."""
+    token = _handed_over.set(secret)
+    try:
+        yield
+    finally:
+        _handed_over.reset(token)
