@@ -24,8 +24,10 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.errors import CourseError
 from autograder.notebooks import ASSIGNMENT, leaks, read_text
+from autograder.run import Run, Settings
 from autograder.sandbox import SandboxUnavailable
 from autograder.sandbox.sandbox import check
+from autograder.steps import JudgedExecute, landing
 
 CONFIG = "nbgrader_config.py"
 
@@ -97,8 +99,8 @@ class Course:
         path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
         return notebook
 
-    def _run(self, what: str, step: str, *arguments: str) -> None:
-        """Let nbgrader do one step.
+    def _run(self, what: str, step: str, *arguments: str, config: Config | None = None) -> None:
+        """Let nbgrader do one step, with the course's configuration or another.
 
         Raises:
             CourseError: it failed, with the end of its log.
@@ -109,7 +111,7 @@ class Course:
             warnings.filterwarnings("ignore", "Object of type <Submitted", SAWarning)
             # A hand-in's repeated ids do not matter: its answers are poured into the source.
             warnings.simplefilter("ignore", DuplicateCellId)
-            api = NbGraderAPI(self.directory, config=self.config)
+            api = NbGraderAPI(self.directory, config=config or self.config)
             result = getattr(api, step)(*arguments, force=True)
         self.directory.assignment_id, self.directory.student_id = before
         if not result["success"]:
@@ -150,18 +152,38 @@ class Course:
             return None
         return notebook if "evidence" in notebook.metadata.get("course", {}) else None
 
-    def autograde(self, student: str) -> None:
-        """Grade one submission.
+    def settings(self) -> Settings:
+        """How submissions are run."""
+        return JudgedExecute(config=self.config).settings()
+
+    def check_sandbox(self) -> None:
+        """Make sure that submissions run in a sandbox, if they are to.
 
         Raises:
-            CourseError: there is no sandbox, or nbgrader failed.
+            CourseError: there is none here; the message says what to do.
         """
         if self.config.JudgedExecute.get("sandbox", "bubblewrap") != "none":
             try:
                 check()
             except SandboxUnavailable as error:
                 raise CourseError(str(error)) from error
+
+    def autograde(self, student: str) -> None:
+        """Grade one submission here and now, as nbgrader's own command does.
+
+        Raises:
+            CourseError: there is no sandbox, or nbgrader failed.
+        """
+        self.check_sandbox()
         self._run(f"grading {student}", "autograde", ASSIGNMENT, student)
+
+    def land(self, student: str, done: Run) -> None:
+        """Enter what became of a submission in the gradebook and in autograded/, with nbgrader's own steps.
+
+        Raises:
+            CourseError: nbgrader failed.
+        """
+        self._run(f"entering {student}", "autograde", ASSIGNMENT, student, config=landing(self.config, done))
 
     def feedback(self, student: str) -> Path:
         """Write one student's feedback, and return the page.

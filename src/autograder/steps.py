@@ -5,6 +5,7 @@ outcomes in the gradebook, and `HideTests` keeps hidden tests out of the feedbac
 is used: its commands, the formgrader's buttons and ``autograder``.
 """
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import compute_checksum, is_grade, is_solution
 from traitlets import Dict, Enum, Float
+from traitlets.config import Config
 
 from autograder.intake import UNREADABLE
 from autograder.judge import Outcome
 from autograder.notebooks import regions, role, submission_names
-from autograder.run import Settings, not_run, run, summary
+from autograder.run import Run, Settings, not_run, run, summary
 from autograder.safe import safe_attachments
 from autograder.sandbox import Limits
 from autograder.submissions import pour
@@ -110,13 +112,37 @@ class JudgedExecute(NbGraderPreprocessor):
         else:
             files = Path(coursedir.format_path(coursedir.submitted_directory, names["student"], names["assignment"]))
             done = run(nb, frozenset(course.names), files if files.is_dir() else None, self.settings())
-        done.notebook.metadata["course"] = {**course, "evidence": done.evidence}
         self.log.info("%s: %s", names["student"], summary(done.outcomes))
         for name, outcome in done.outcomes.items():
             if outcome.status == "not graded":
                 self.log.warning("%s: %s was not graded: %s", names["student"], name, outcome.message)
-        resources["judged"] = done.outcomes
-        return done.notebook, resources
+        return _judged(course, done, resources)
+
+
+def _judged(course: dict[str, Any], done: Run, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+    done.notebook.metadata["course"] = {**course, "evidence": done.evidence}
+    resources["judged"] = done.outcomes
+    return done.notebook, resources
+
+
+def landing(config: Config, done: Run) -> Config:
+    """nbgrader's configuration in which a run that is over stands for pouring and running; other steps are the same.
+
+    Args:
+        config: the course's.
+        done: what became of the submission.
+    """
+
+    def poured(nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        return nbformat.from_dict(done.notebook), resources
+
+    def judged(nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        return _judged(nb.metadata.course, done, resources)
+
+    config, stands_for = copy.deepcopy(config), {PourAnswers: poured, JudgedExecute: judged}
+    for steps in ("sanitize_preprocessors", "autograde_preprocessors"):
+        config.Autograde[steps] = [stands_for.get(step, step) for step in config.Autograde[steps]]
+    return config
 
 
 class SaveJudgedGrades(NbGraderPreprocessor):

@@ -1,0 +1,215 @@
+"""One submission's grading as plain data: a `Job` goes to a worker, a `Result` comes back; neither knows a gradebook.
+
+`work` is a pure function of its job, so it may run in this process, in another one, or on another machine. `grade` is
+the same for those who script: a source and a submission in, points and reasons out.
+"""
+
+import dataclasses
+import hashlib
+import io
+import json
+import platform
+import tarfile
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder.intake import UNREADABLE
+from autograder.judge import Outcome
+from autograder.run import Run, Settings, not_run, run
+from autograder.secret import handed_over, read_secret
+
+FORMAT = 1  # of what a run depends on and gives: another one grades everything again
+_one_at_a_time = threading.Lock()  # the tests of two submissions must not run in one process at once
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Everything that a worker needs to grade one submission."""
+
+    student: str
+    """Whose it is."""
+    notebook: str
+    """What `autograder.steps.prepared` gave, as JSON."""
+    files: bytes | None
+    """The other files that were handed in, as a tar archive of plain files."""
+    settings: Settings
+    """Sandbox, limits and seconds."""
+    secret: str
+    """The course's secret."""
+
+    @property
+    def key(self) -> str:
+        """A hash of all that the outcome depends on, whoever handed it in: equal jobs need not be run twice."""
+        notebook = json.loads(self.notebook)
+        course = notebook["metadata"]["course"]
+        cells = [(cell["cell_type"], cell["source"], cell.get("attachments")) for cell in notebook["cells"]]
+        files = hashlib.sha256(self.files).hexdigest() if self.files else None
+        settings = dataclasses.asdict(self.settings)
+        parts = [FORMAT, cells, course["names"], course.get(UNREADABLE), files, settings, digest(self.secret)]
+        return digest(json.dumps(parts, sort_keys=True))
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What became of a job."""
+
+    student: str
+    """Whose it is."""
+    key: str
+    """The job's."""
+    notebook: str
+    """The notebook with its outputs, as JSON."""
+    outcomes: dict[str, Outcome]
+    """By the test cell's id."""
+    evidence: dict[str, Any]
+    """See `autograder.run.Run`; with the ``key``, the ``settings`` and where it was run."""
+
+    def run(self) -> Run:
+        """The same as `autograder.run.run` gives it."""
+        return Run(nbformat.reads(self.notebook, as_version=4), self.outcomes, self.evidence)
+
+    def dumps(self) -> str:
+        """Write it as JSON."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def loads(cls, text: str) -> "Result":
+        """Read what `dumps` wrote.
+
+        Raises:
+            ValueError: it is something else, or cut off.
+        """
+        try:
+            fields = json.loads(text)
+            outcomes = {name: Outcome(**outcome) for name, outcome in fields.pop("outcomes").items()}
+            return cls(**fields, outcomes=outcomes)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError("this is no result") from error
+
+
+def digest(text: str) -> str:
+    """A text's SHA-256."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def pack(folder: Path) -> bytes | None:
+    """The plain files of a hand-in other than its notebooks, as a tar archive that is the same for the same files.
+
+    Links and whatever else is no plain file are left out; `autograder.intake.clear` has put them aside already.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    paths = [path for path in paths if path.suffix != ".ipynb" and path.name != "timestamp.txt"]
+    if not paths:
+        return None
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path in paths:
+            member = tarfile.TarInfo(str(path.relative_to(folder)))
+            member.size = path.stat().st_size
+            with path.open("rb") as file:
+                archive.addfile(member, file)
+    return buffer.getvalue()
+
+
+def work(job: Job) -> Result:
+    """Run and judge one submission.
+
+    Raises:
+        SandboxUnavailable: this machine has no sandbox, and the job does not do without.
+    """
+    notebook = nbformat.reads(job.notebook, as_version=4)
+    course = notebook.metadata.course
+    with _one_at_a_time, tempfile.TemporaryDirectory(prefix="hand-in-") as folder:
+        if job.files:
+            with tarfile.open(fileobj=io.BytesIO(job.files)) as archive:
+                archive.extractall(folder, filter="data")
+        if course.get(UNREADABLE):
+            done = not_run(notebook, course[UNREADABLE])
+        else:
+            with handed_over(job.secret):
+                done = run(notebook, frozenset(course.names), Path(folder) if job.files else None, job.settings)
+    return result_of(job, done)
+
+
+def result_of(job: Job, done: Run) -> Result:
+    """A job's result, with the evidence of how it came about."""
+    evidence = {
+        **done.evidence,
+        "key": job.key,
+        "settings": dataclasses.asdict(job.settings),
+        "secret": digest(job.secret)[:16],
+        "host": platform.node(),
+    }
+    return Result(job.student, evidence["key"], nbformat.writes(done.notebook), done.outcomes, evidence)
+
+
+def lost(job: Job, reason: str) -> Result:
+    """The result of a job that no worker could finish: every test is *not graded*."""
+    return result_of(job, not_run(nbformat.reads(job.notebook, as_version=4), reason))
+
+
+@dataclasses.dataclass(frozen=True)
+class Graded:
+    """A submission's points, and why."""
+
+    points: float
+    """Of all tests that passed."""
+    maximum: float
+    """Of all tests."""
+    not_graded: tuple[str, ...]
+    """Tests that could not be decided: a person must look at them."""
+    outcomes: dict[str, Outcome]
+    """By the test cell's id."""
+    repairs: tuple[str, ...]
+    """What had to be put right before grading, one sentence each."""
+    notebook: NotebookNode
+    """The notebook with its outputs."""
+    evidence: dict[str, Any]
+    """How it was run."""
+
+
+def grade(
+    source: Path | NotebookNode,
+    submission: Path | NotebookNode,
+    files: Path | None = None,
+    settings: Settings | None = None,
+) -> Graded:
+    """Grade one submission, without a course folder and without a gradebook.
+
+    Hidden tests draw from the course's secret, if there is one here (`autograder.secret`).
+
+    Args:
+        source: the source notebook, hidden tests included, or its file.
+        submission: what was handed in, or its file.
+        files: a folder with further files that were handed in.
+        settings: sandbox, limits and seconds.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: a file is no notebook.
+        SandboxUnavailable: this machine has no sandbox, and the settings do not do without.
+    """
+    from autograder.steps import prepared
+
+    source, submission = (
+        nbformat.read(notebook, as_version=4) if isinstance(notebook, Path) else notebook
+        for notebook in (source, submission)
+    )
+    poured = prepared(submission, source)
+    packed = pack(files) if files is not None else None
+    result = work(Job("", nbformat.writes(poured), packed, settings or Settings(), read_secret()))
+    points = {cell.id: float(cell.metadata.nbgrader.points) for cell in poured.cells if cell.id in result.outcomes}
+    return Graded(
+        sum(points[name] for name, outcome in result.outcomes.items() if outcome.status == "passed"),
+        sum(points.values()),
+        tuple(name for name, outcome in result.outcomes.items() if outcome.status == "not graded"),
+        result.outcomes,
+        tuple(poured.metadata.course.repairs),
+        result.run().notebook,
+        result.evidence,
+    )
