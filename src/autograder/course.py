@@ -22,6 +22,7 @@ from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
+from autograder import database
 from autograder.errors import CourseError
 from autograder.notebooks import ASSIGNMENT, leaks, read_text
 from autograder.run import Run, Settings
@@ -65,11 +66,15 @@ class Course:
         loaded = PyFileConfigLoader(CONFIG, path=str(self.project)).load_config()
         config = Config(loaded)
         config.CourseDirectory.root = str(self.root)
+        if self.project != self.root:
+            # A demonstration keeps its students out of the course's gradebook, wherever the settings say that this is.
+            config.CourseDirectory.db_url = f"sqlite:///{self.root / 'gradebook.db'}"
         config.NbGraderAPI.log_level = logging.WARNING
         if sandbox is not None:
             config.JudgedExecute.sandbox = sandbox
         self.config = config
         self.directory = CourseDirectory(config=config)
+        self._gradebook_checked = False
 
     @property
     def text(self) -> Path:
@@ -103,8 +108,9 @@ class Course:
         """Let nbgrader do one step, with the course's configuration or another.
 
         Raises:
-            CourseError: it failed, with the end of its log.
+            CourseError: it failed, with the end of its log; or with one sentence, if the gradebook was the reason.
         """
+        self.check_gradebook()
         before = self.directory.assignment_id, self.directory.student_id
         with alembic_on_path(), warnings.catch_warnings():
             # nbgrader's own: a new submission is not yet in the session when its notebooks are looked at.
@@ -116,6 +122,8 @@ class Course:
         self.directory.assignment_id, self.directory.student_id = before
         if not result["success"]:
             log = re.sub(r"\x1b\[[0-9;]*m", "", result.get("log") or result.get("error") or "no reason given")
+            if reason := database.explain(log + result.get("error", ""), self.directory.db_url):
+                raise CourseError(f"{what} failed: {reason}")
             raise CourseError(f"{what} failed. nbgrader says:\n{log.strip()}")
 
     def release(self) -> None:
@@ -194,8 +202,24 @@ class Course:
         self._run(f"the feedback for {student}", "generate_feedback", ASSIGNMENT, student)
         return self.folder("feedback", student) / f"{ASSIGNMENT}.html"
 
+    def check_gradebook(self) -> None:
+        """Make sure, once, that nbgrader can use the gradebook: it would begin to change one of an older version.
+
+        Raises:
+            CourseError: it cannot.
+        """
+        if not self._gradebook_checked:
+            database.check(self.directory.db_url)
+            self._gradebook_checked = True
+
     @contextmanager
     def gradebook(self) -> Iterator[Gradebook]:
-        """nbgrader's gradebook of this course."""
-        with alembic_on_path(), Gradebook(self.directory.db_url, self.directory.course_id) as gradebook:
+        """nbgrader's gradebook of this course.
+
+        Raises:
+            CourseError: it cannot be used.
+        """
+        self.check_gradebook()
+        url = self.directory.db_url
+        with alembic_on_path(), database.in_words(url), Gradebook(url, self.directory.course_id) as gradebook:
             yield gradebook
