@@ -1,7 +1,8 @@
-"""What of a submission may be shown in an instructor's browser: text and pictures, nothing that runs.
+"""What of a submission may be shown in a browser: text, formulas and pictures, nothing that runs or that is fetched.
 
 Feedback pages and the formgrader show a submission's Markdown and outputs. Raw HTML in either would run as the
-instructor. So raw HTML is shown as the text it is, and of outputs only plain text and pictures are kept.
+instructor. So raw HTML is shown as the text it is, of outputs only plain text and pictures are kept, and a picture
+that lies elsewhere stays there: fetching it would tell its owner who reads the page, and when.
 """
 
 import html
@@ -15,24 +16,55 @@ from jinja2.runtime import Context
 from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 
+from autograder.mathml import mathml
+
 PICTURES = ("image/png", "image/jpeg")
 MAX_TEXT = 100_000  # characters of one output
+MAX_MARKDOWN = 20_000  # characters of a cell that are read as Markdown: some texts take a parser ages
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 _MATH_THAT_ACTS = re.compile(r"\\(href|cssId|class|style|data|require|unicode|includegraphics)\b")
 
 
 class _Renderer(IPythonRenderer):
-    """Markdown to HTML without a student's raw HTML, scripts, or links that run something."""
+    """Markdown to HTML without a student's raw HTML, scripts, links that run something, or pictures from elsewhere."""
 
-    def __init__(self, attachments: Mapping[str, Any]):
-        super().__init__(escape=True, allow_harmful_protocols=False, attachments=dict(attachments))
+    def __init__(self, attachments: Mapping[str, Any], deeper: int | None):
+        plain = deeper is not None
+        super().__init__(True, False, exclude_anchor_links=plain, attachments=dict(attachments))
+        self.deeper = deeper or 0
+
+    def heading(self, text: str, level: int, **attrs: Any) -> str:
+        """A heading below those of the page that it stands in."""
+        return super().heading(text, min(level + self.deeper, 6), **attrs)
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
-        """A picture; where a pasted one is missing, nbconvert would give up the whole page."""
+        """A picture that the notebook holds; of others, where they are. Without one, nbconvert gives up the page."""
         try:
-            return super().image(text, url, title)
+            url = self._embed_image_or_attachment(url)
         except InvalidNotebook:
-            return f"<em>[a picture is missing: {html.escape(text)}]</em>"
+            url = ""
+        if re.match(r"data:image/(png|jpeg|gif|webp);", url):
+            return super().image(text, url, title)
+        if re.match("https?://", url):
+            return self.link(f"[a picture elsewhere: {text or html.escape(url)}]", url)
+        return f"<em>[a picture is missing: {html.escape(html.unescape(text))}]</em>"
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        """A link that does not say where it was clicked."""
+        return super().link(text, url, title).replace("<a ", '<a rel="noopener noreferrer" ', 1)
+
+    def block_math(self, body: str) -> str:
+        """A formula of its own line."""
+        return mathml(body, block=True) or super().block_math(body)
+
+    def inline_math(self, body: str) -> str:
+        """A formula in the text."""
+        return mathml(body) or super().inline_math(body)
+
+    def latex_environment(self, name: str, body: str) -> str:
+        """A formula such as ``align``."""
+        tex = f"\\begin{{{name}}}{body}\\end{{{name}}}"
+        return mathml(tex, block=True) or super().latex_environment(name, body)
 
     def block_mermaidjs(self, code: str) -> str:
         """As any other block of code: nbconvert would put the text into the page unescaped, and run a script on it."""
@@ -42,10 +74,24 @@ class _Renderer(IPythonRenderer):
 @pass_context
 def safe_markdown(context: Context, source: str) -> str:
     """nbconvert's filter ``markdown2html`` for text that a stranger wrote."""
-    attachments = safe_attachments(context.get("cell", {}).get("attachments", {}))
-    # MathJax can link and style: such commands are shown by name.
-    source = _MATH_THAT_ACTS.sub(r"\\text{\1}", source)
-    return MarkdownWithMath(renderer=_Renderer(attachments)).render(source)
+    return render(source, context.get("cell", {}).get("attachments", {}))
+
+
+def render(source: str, attachments: Mapping[str, Any] | None = None, *, deeper: int | None = None) -> str:
+    """A stranger's Markdown as HTML that a page may hold. Formulas are MathML, or their TeX where that does not exist.
+
+    Args:
+        source: the text; what is very long is shown as it is from some line on.
+        attachments: the cell's.
+        deeper: by how many levels headings move down, to stand below the page's own; by default they stay, with
+            nbconvert's anchors.
+    """
+    cut = len(source) if len(source) <= MAX_MARKDOWN else max(source.rfind("\n", 0, MAX_MARKDOWN), 0)
+    rest = f"<pre>{html.escape(source[cut:].strip())}</pre>" if source[cut:].strip() else ""
+    # MathJax, which the formgrader has, can link and style: such commands are shown by name.
+    source = _MATH_THAT_ACTS.sub(r"\\text{\1}", source[:cut])
+    renderer = _Renderer(safe_attachments(attachments or {}), deeper)
+    return MarkdownWithMath(renderer=renderer).render(source) + rest
 
 
 def safe_attachments(attachments: Mapping[str, Any]) -> dict[str, dict[str, str]]:

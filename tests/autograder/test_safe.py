@@ -1,12 +1,15 @@
-"""Tests of autograder.safe: nothing of a submission may run in the browser of whoever reads it."""
+"""Tests of autograder.safe and autograder.mathml: nothing of a submission may run in its reader's browser."""
 
 import base64
+import re
+import xml.etree.ElementTree as ET
 
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
 
-from autograder.safe import safe_attachments, safe_markdown, safe_outputs
+from autograder.mathml import mathml
+from autograder.safe import render, safe_attachments, safe_markdown, safe_outputs
 
 PNG = base64.b64encode(b"\x89PNG").decode()
 
@@ -47,9 +50,71 @@ def test_ordinary_text_looks_as_ever():
     """Do formulas, code, lists, links and pasted pictures stay?"""
     source = "**So** $a < b$ and\n\n- `x`\n- [link](https://arxiv.org/abs/1602.07576)\n\n![p](attachment:p.png)"
     html = page(source, {"p.png": {"image/png": PNG}})
-    assert "<strong>So</strong>" in html and "$a &lt; b$" in html and "<li><code>x</code></li>" in html
+    assert (
+        "<strong>So</strong>" in html
+        and "<mi>a</mi><mo>&lt;</mo><mi>b</mi>" in html
+        and "<li><code>x</code></li>" in html
+    )
     assert 'href="https://arxiv.org/abs/1602.07576"' in html
     assert f"data:image/png;base64,{PNG}" in html
+
+
+@pytest.mark.parametrize(
+    ("tex", "shown"),
+    [
+        (r"h = he = h(gk)", "h=he=h(gk)"),
+        (r"\frac{y - \mu_c}{\sqrt{\sigma_c^2 + \varepsilon}}", "y−μcσc2+ε"),
+        (r"\mathbb{Z}/4\mathbb{Z}, \mathcal{F}, \mathbf{x}, \mathfrak{C}", "ℤ/4ℤ,ℱ,𝐱,ℭ"),
+        (r"\begin{pmatrix} w_1 & w_1\\ w_1 & w_0\end{pmatrix}", "(w1w1w1w0)"),
+        (r"(B, \texttt{n\_classes})", "(B,𝚗_𝚌𝚕𝚊𝚜𝚜𝚎𝚜)"),
+        (r"\text{<script>alert(1)</script>}", "<script>alert(1)</script>"),
+    ],
+)
+def test_a_formula_is_mathml(tex, shown):
+    """Is a formula well-formed MathML that shows what TeX would?"""
+    assert "".join(ET.fromstring(mathml(tex)).itertext()) == shown
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [r"\foo{x}", r"\frac", "{" * 3000, "x" * 5000, r"\href{javascript:alert(1)}{x}", r"\newcommand{\a}{\b\b}\a", " "],
+)
+def test_what_is_no_formula_stays_what_it_was(tex):
+    """Is a formula that cannot be translated as a whole, or that would act, left to be shown as its text?"""
+    assert mathml(tex) is None
+    assert "href=" not in render(f"${tex}$")
+
+
+@pytest.mark.parametrize(
+    "tex", [r"\hspace{-500em} x", r"\color{red;background:url(//a)}{x}", r"\rule{99em}{99em}", r"\raise 80em x"]
+)
+def test_a_formula_stays_in_its_place(tex):
+    """Can a formula neither cover other text nor bring styles of its own?"""
+    for value in re.findall(r'="([^"]*)"', mathml(tex) or ""):
+        assert re.fullmatch(r"[a-z#0-9]*|[-+]?\d?\d?(\.\d+)?(em|px)?", value)
+
+
+def test_headings_and_long_texts_find_their_place():
+    """Do headings stand below the page's, and is a text too long for the parser still shown to its end?"""
+    html = render("# One\n\n###### Six\n\n" + "a *word*\n" * 4000 + "the <end>", deeper=3)
+    assert "<h4>One</h4>" in html and "<h6>Six</h6>" in html and "id=" not in html
+    assert "<em>word</em>" in html and "the &lt;end&gt;" in html
+
+
+@pytest.mark.parametrize("part", [r"\begin{a}$$", "$a", "[", "![](", "> ", "*a ", "|a", "`", "a:\n: "])
+@pytest.mark.timeout(60)  # it takes a second; without a bound, minutes
+def test_a_text_that_takes_a_parser_ages_does_not(part):
+    """Is a hostile text of a megabyte rendered all the same?"""
+    assert render(part * (1_000_000 // len(part)))
+
+
+def test_no_picture_is_fetched():
+    """Is a picture that lies elsewhere a link that says so, and no address that a browser would call?"""
+    html = render(
+        "![my *plot*](https://example.org/p.png?student=anna) ![x](//example.org/x.png) ![y](file:///etc/y.png)"
+    )
+    assert "<img" not in html and "a picture elsewhere: my <em>plot</em>" in html
+    assert html.count("a picture is missing") == 2
 
 
 def test_a_missing_picture_costs_nothing_else():
