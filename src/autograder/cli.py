@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import track
 
 from autograder.errors import CourseError
 
@@ -20,6 +19,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__d
 console = Console()
 if not console.is_terminal:
     console = Console(width=120)  # a log has no width of its own, and the table needs this much
+MOST_SHOWN = 60  # students in the table that a terminal shows
 Kind = Annotated[str | None, typer.Option("--sandbox", help='"none" grades without a sandbox: no protection at all')]
 Assignment = Annotated[str, typer.Argument(help="the assignment's name")]
 Root = Annotated[Path, typer.Option(help="the course's folder, with nbgrader_config.py in it")]
@@ -87,12 +87,33 @@ def grade(
     assignment: Assignment = "gcnn",
     root: Root = Path("."),
     students: Annotated[
-        list[str] | None, typer.Option("--student", help="whom to grade; by default all who handed in")
+        list[str] | None, typer.Option("--student", help="whom to grade, may be repeated; by default all who handed in")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="how many at a time; by default what cores, memory and GPUs carry")
+    ] = None,
+    scheduler: Annotated[str | None, typer.Option(help="a Dask scheduler's address: grade on its workers")] = None,
+    resources: Annotated[
+        str | None, typer.Option(help="what a worker of the cluster must have free for a submission, as in GPU=1")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="grade also what is unchanged since it was graded")] = False,
+    keep: Annotated[
+        bool | None,
+        typer.Option(
+            "--keep/--discard", help="what becomes of new points after a test was changed; else you are asked"
+        ),
     ] = None,
     sandbox: Kind = None,
 ) -> None:
-    """Grade what lies in submitted/, write feedback and grades.csv, and show the table."""
+    """Grade what lies in submitted/, and write grades.csv.
+
+    It may be interrupted at any moment and goes on where it stopped; what is unchanged is skipped. Where a test was
+    changed since a submission was graded, you see who gains or loses what before it is entered.
+    """
+    from autograder import live
+    from autograder.pipeline import Grading
     from autograder.report import read_grades, table, write_csv
+    from autograder.workers import parse_resources, workers
 
     course = _course(root, assignment, sandbox)
     there = course.handed_in()
@@ -100,21 +121,50 @@ def grade(
         raise CourseError(f"nothing was handed in by {', '.join(unknown)}; there is {', '.join(there) or 'nobody'}")
     if not there:
         raise CourseError(f"nothing was handed in: {course.folder('submitted', 'STUDENT')} is where a notebook belongs")
-    failed = []
-    for name in track(students or there, "grading", console=console):
+    chosen = sorted(set(students)) if students else there
+    with workers(jobs, scheduler, parse_resources(resources)) as hands:
+        grading = Grading(course, hands, chosen, force=force)
         try:
-            course.autograde(name)
-            course.feedback(name)
-        except CourseError as error:
-            failed.append(name)
-            console.print(f"[red]{escape(name)}[/]: {escape(str(error))}")
+            live.watch(grading, console)
+        except KeyboardInterrupt:
+            console.print("Interrupted. What was finished is kept: the same command goes on from here.")
+            raise typer.Exit(130) from None
+    if grading.held:
+        live.decide(grading, console, keep)
+    elif grading.changes:
+        live.show_changes(grading.changes, console)
     with course.gradebook() as gradebook:
-        rows = [read_grades(gradebook, name) for name in students or there if name not in failed]
+        rows = [read_grades(gradebook, name) for name in there if name not in grading.failed and course.graded(name)]
     write_csv(rows, course.root / "grades.csv")
-    console.print(table(rows))
-    console.print(f"Points are in {course.root / 'grades.csv'}.")
-    if failed:
-        raise CourseError(f"not graded: {', '.join(failed)}")
+    if len(rows) <= MOST_SHOWN:
+        console.print(table(rows))
+    console.print(f"Points are in {course.root / 'grades.csv'}. Next: `autograder report`, `autograder feedback`.")
+    if grading.failed:
+        raise CourseError(f"could not be entered, try again: {', '.join(grading.failed)}")
+
+
+@app.command()
+def replay(
+    student: Annotated[str, typer.Argument(help="whose grading to repeat")],
+    assignment: Assignment = "gcnn",
+    root: Root = Path("."),
+    sandbox: Kind = None,
+) -> None:
+    """Run one graded submission again, from its evidence, and compare. Nothing is written."""
+    from rich.table import Table
+
+    from autograder.replay import replay as again
+
+    compared = again(_course(root, assignment, sandbox), student)
+    shown = Table("test", "then", "now", box=None, pad_edge=False)
+    for test, (then, now) in compared.tests.items():
+        shown.add_row(*map(escape, (test, then, now)), style="" if then == now else "bold red")
+    console.print(shown)
+    for sentence in compared.differences:
+        console.print(f"[yellow]note:[/] {escape(sentence)}")
+    if not compared.same:
+        raise CourseError("the run did not end as it did then")
+    console.print("[green]Every test ended as it did then.[/]")
 
 
 @app.command()

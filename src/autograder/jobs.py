@@ -5,6 +5,7 @@ the same for those who script: a source and a submission in, points and reasons 
 """
 
 import dataclasses
+import functools
 import hashlib
 import io
 import json
@@ -12,6 +13,8 @@ import platform
 import tarfile
 import tempfile
 import threading
+import traceback
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from nbformat import NotebookNode
 from autograder.intake import UNREADABLE
 from autograder.judge import Outcome
 from autograder.run import Run, Settings, not_run, run
+from autograder.sandbox import SandboxUnavailable
 from autograder.secret import handed_over, read_secret
 
 FORMAT = 1  # of what a run depends on and gives: another one grades everything again
@@ -67,7 +71,8 @@ class Result:
     outcomes: dict[str, Outcome]
     """By the test cell's id."""
     evidence: dict[str, Any]
-    """See `autograder.run.Run`; with the ``key``, the ``settings`` and where it was run."""
+    """See `autograder.run.Run`; with the job's ``key`` and ``settings``, the version of the ``tests``, a part of the
+    ``secret``'s hash, the version of the grader's ``code``, and the ``host`` that ran it."""
 
     def run(self) -> Run:
         """The same as `autograder.run.run` gives it."""
@@ -90,6 +95,22 @@ class Result:
             return cls(**fields, outcomes=outcomes)
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError("this is no result") from error
+
+
+@functools.cache
+def code_version() -> str:
+    """A hash of the grader's own code, the student package's with it: two machines with the same one grade alike."""
+    sums = hashlib.sha256()
+    for package in ("autograder", "gcnn"):
+        for path in sorted(Path(str(resources.files(package))).rglob("*.py")):
+            sums.update(path.read_bytes())
+    return sums.hexdigest()[:16]
+
+
+def tests_version(notebook: dict[str, Any]) -> str:
+    """A hash of a notebook's tests and their points."""
+    cells = [cell for cell in notebook["cells"] if cell["metadata"].get("nbgrader", {}).get("grade")]
+    return digest(json.dumps([(c["id"], c["source"], c["metadata"]["nbgrader"]["points"]) for c in cells]))[:16]
 
 
 def digest(text: str) -> str:
@@ -129,10 +150,15 @@ def work(job: Job) -> Result:
             with tarfile.open(fileobj=io.BytesIO(job.files)) as archive:
                 archive.extractall(folder, filter="data")
         if course.get(UNREADABLE):
-            done = not_run(notebook, course[UNREADABLE])
-        else:
+            return result_of(job, not_run(notebook, course[UNREADABLE]))
+        try:
             with handed_over(job.secret):
                 done = run(notebook, frozenset(course.names), Path(folder) if job.files else None, job.settings)
+        except SandboxUnavailable:
+            raise
+        except Exception as error:  # a mistake of ours: this submission waits for a person, the others go on
+            done = not_run(notebook, f"the grader itself failed ({type(error).__name__})")
+            done.evidence["grader error"] = traceback.format_exc()[-5000:]
     return result_of(job, done)
 
 
@@ -142,7 +168,9 @@ def result_of(job: Job, done: Run) -> Result:
         **done.evidence,
         "key": job.key,
         "settings": dataclasses.asdict(job.settings),
+        "tests": tests_version(json.loads(job.notebook)),
         "secret": digest(job.secret)[:16],
+        "code": code_version(),
         "host": platform.node(),
     }
     return Result(job.student, evidence["key"], nbformat.writes(done.notebook), done.outcomes, evidence)

@@ -175,12 +175,15 @@ class _Submission:
     def _start(self, upto: int) -> None:
         """Start a kernel and run the cells before ``upto`` again, but for training cells and those that killed one."""
         while self.kernel is None and len(self.deaths) <= MAX_RESTARTS:
+            began = time.monotonic()
             try:
                 self.kernel = _Kernel(self.sandbox, self.notebook, self.names, self.settings)
             except (RuntimeError, DeadKernelError, Stopped) as error:
                 self.deaths.append(f"no kernel could be started: {getattr(error, 'reason', error)}")
                 self.sandbox.kill()
                 continue
+            finally:
+                self.seconds["kernel"] = round(self.seconds.get("kernel", 0) + time.monotonic() - began, 3)
             for index, cell in enumerate(self.notebook.cells[:upto]):
                 if cell.cell_type != "code" or role(cell) in ("tests", "training") or index in self.killers:
                     continue

@@ -20,21 +20,26 @@ from traitlets import Dict, Enum, Float
 from traitlets.config import Config
 
 from autograder.intake import UNREADABLE
+from autograder.jobs import Job, pack, work
 from autograder.judge import Outcome
 from autograder.notebooks import regions, role, submission_names
-from autograder.run import Run, Settings, not_run, run, summary
+from autograder.run import Run, Settings, summary
 from autograder.safe import safe_attachments
 from autograder.sandbox import Limits
+from autograder.secret import read_secret
 from autograder.submissions import pour
 
 
-def differs(source: NotebookNode, assignment: str, notebook: str, db_url: str) -> bool:
-    """Whether the gradebook's tests or points are not those of the source."""
+def differs(source: NotebookNode, assignment: str, notebook: str, gradebook: Gradebook) -> bool:
+    """Whether the gradebook's tests or points are not those of the source.
+
+    Raises:
+        MissingEntry: it has no such notebook.
+    """
     wanted = {cell.id: cell for cell in source.cells if is_grade(cell)}
-    with Gradebook(db_url) as gradebook:
-        known = gradebook.find_notebook(notebook, assignment)
-        texts = {cell.name: cell.source for cell in known.source_cells}
-        points = {cell.name: cell.max_score for cell in known.grade_cells}
+    known = gradebook.find_notebook(notebook, assignment)
+    texts = {cell.name: cell.source for cell in known.source_cells}
+    points = {cell.name: cell.max_score for cell in known.grade_cells}
     same_points = points == {name: cell.metadata.nbgrader.points for name, cell in wanted.items()}
     return not same_points or any(texts[n] != c.source for n, c in wanted.items() if role(c) == "tests")
 
@@ -76,7 +81,9 @@ class PourAnswers(NbGraderPreprocessor):
         assignment, notebook = names["assignment"], names["notebook"]
         folder = Path(coursedir.format_path(coursedir.source_directory, ".", assignment))
         source = nbformat.read(folder / f"{notebook}.ipynb", as_version=4)
-        if differs(source, assignment, notebook, names["db_url"]):
+        with Gradebook(names["db_url"]) as gradebook:
+            stale = differs(source, assignment, notebook, gradebook)
+        if stale:
             raise NbGraderException(
                 f"The gradebook's tests differ from {folder / notebook}.ipynb: it was made from another version. "
                 f"Run `make release` (or `nbgrader generate_assignment {assignment} --force`), then grade again."
@@ -106,17 +113,15 @@ class JudgedExecute(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Run all cells; the outcomes go to ``resources["judged"]``, the evidence into the notebook's metadata."""
         names, coursedir = resources["nbgrader"], self.parent.parent.coursedir
-        course = nb.metadata.course
-        if course.get(UNREADABLE):
-            done = not_run(nb, course[UNREADABLE])
-        else:
-            files = Path(coursedir.format_path(coursedir.submitted_directory, names["student"], names["assignment"]))
-            done = run(nb, frozenset(course.names), files if files.is_dir() else None, self.settings())
+        files = Path(coursedir.format_path(coursedir.submitted_directory, names["student"], names["assignment"]))
+        packed = pack(files) if files.is_dir() else None
+        job = Job(names["student"], nbformat.writes(nb), packed, self.settings(), read_secret())
+        done = work(job).run()
         self.log.info("%s: %s", names["student"], summary(done.outcomes))
         for name, outcome in done.outcomes.items():
             if outcome.status == "not graded":
                 self.log.warning("%s: %s was not graded: %s", names["student"], name, outcome.message)
-        return _judged(course, done, resources)
+        return _judged(nb.metadata.course, done, resources)
 
 
 def _judged(course: dict[str, Any], done: Run, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:

@@ -1,0 +1,280 @@
+"""Grades a class: what is unchanged is skipped, workers do the rest, and each result lands whole, as it comes.
+
+Only this process writes the gradebook. A result is first written to ``.results/`` in the course's folder, then entered
+with nbgrader's own steps, then removed there: whenever the grading is interrupted, what was finished is not run again.
+Where a test has been changed since a submission was graded, its new result is *held* there until somebody has seen who
+gained or lost what.
+"""
+
+import contextlib
+import dataclasses
+import os
+import signal
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import filelock
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.api import MissingEntry
+
+from autograder import intake
+from autograder.course import Course
+from autograder.errors import CourseError
+from autograder.jobs import Job, Result, digest, pack, tests_version
+from autograder.notebooks import ASSIGNMENT, role
+from autograder.sandbox import clean_up_stale
+from autograder.secret import read_secret
+from autograder.steps import differs, prepared
+from autograder.workers import Workers
+
+FOLDER = ".results"
+LANDED, SKIPPED, HELD, FAILED, NOTHING = "graded", "unchanged", "held", "failed", ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """A test's points that are others than before."""
+
+    student: str
+    """Whose."""
+    test: str
+    """The test cell's id."""
+    before: float | None
+    """Points that the gradebook has; ``None`` for *not graded*."""
+    after: float | None
+    """Points that the new result gives."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """Something that happened to a submission."""
+
+    kind: str
+    """`LANDED`, `SKIPPED`, `HELD`, `FAILED`, or `NOTHING` from time to time."""
+    student: str = ""
+    """Whose."""
+    points: float = 0.0
+    """Of its tests."""
+    not_graded: int = 0
+    """How many of its tests a person must look at."""
+    reason: str = ""
+    """Why it failed."""
+
+
+class Grading:
+    """One run over a class.
+
+    Attributes:
+        students: whom to grade.
+        maximum: points that all tests have together.
+        counts: how many events there were of each kind.
+        changes: points that changed for those who had been graded before, held results among them.
+        failed: by student, why the result could not be entered.
+    """
+
+    def __init__(self, course: Course, workers: Workers, students: Sequence[str], *, force: bool = False):
+        """Prepare; nothing is run or written yet.
+
+        Args:
+            course: with its release made.
+            workers: who runs the submissions.
+            students: whom to grade, among those who handed in.
+            force: whether to run also what is unchanged.
+
+        Raises:
+            CourseError: the gradebook's tests are not the source's, or there is no sandbox.
+        """
+        self.course, self.workers, self.students, self._force = course, workers, list(students), force
+        self.counts = dict.fromkeys((LANDED, SKIPPED, HELD, FAILED), 0)
+        self.changes: list[Change] = []
+        self.failed: dict[str, str] = {}
+        self._events: list[Event] = []
+        self._source, self._settings = course.source(), course.settings()
+        self.maximum = float(sum(c.metadata.nbgrader.points for c in self._source.cells if role(c) == "tests"))
+        self._secret = read_secret(course.root)
+        self._tests = tests_version(self._source)
+        self._folder = course.root / FOLDER / ASSIGNMENT
+        self._entered: dict[str, dict[str, float | None]] = {}
+
+    def events(self) -> Iterator[Event]:
+        """Grade, and say what happens; whoever stops listening ends the work, and the next run goes on with it.
+
+        Raises:
+            CourseError: another grading runs, the gradebook is of another version, or the disk is full.
+        """
+        self.course.check_sandbox()
+        clean_up_stale()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(self._folder / "lock", blocking=False):
+                self._entered = self._read_gradebook()
+                for result in self.workers.results(self._jobs()):
+                    yield from self._told()
+                    yield self._take(result) if result is not None else Event(NOTHING)
+                yield from self._told()
+        except filelock.Timeout as error:
+            raise CourseError("this course is being graded already: wait for that grading, or end it") from error
+        except OSError as error:
+            raise CourseError(
+                f"the grading cannot go on: {error.strerror or error}. What was finished is kept: put that right, and "
+                "run the same command again"
+            ) from error
+
+    def _told(self) -> Iterator[Event]:
+        while self._events:
+            yield self._events.pop(0)
+
+    def _read_gradebook(self) -> dict[str, dict[str, float | None]]:
+        """By student, the points of each test that a grading has entered."""
+        where = ASSIGNMENT, ASSIGNMENT
+        with self.course.gradebook() as gradebook:
+            try:
+                stale = differs(self._source, *where, gradebook)
+            except MissingEntry:
+                stale = True
+            if stale:
+                raise CourseError(
+                    f"the gradebook's tests are not those of {self.course.folder('source')}: run `make release` (or "
+                    f"`autograder release`), then grade again"
+                )
+            tests = {cell.name for cell in gradebook.find_notebook(*where).grade_cells if cell.cell_type == "code"}
+            entered = {}
+            for submission in gradebook.notebook_submissions(*where):
+                scores = {g.name: g.auto_score for g in submission.grades if g.name in tests}
+                waits = {g.name: g.needs_manual_grade for g in submission.grades}
+                # Rows are there from when a submission is first looked at; a grading leaves a number or a flag in each.
+                if scores and all(score is not None or waits[name] for name, score in scores.items()):
+                    entered[submission.student.id] = scores
+        return entered
+
+    def _jobs(self) -> Iterator[Job]:
+        """What is to be run, one after the other; what is not is an event."""
+        for student in self.students:
+            job = self.job(student)
+            earlier = self.course.graded(student)
+            if not self._force and student in self._entered and _evidence(earlier).get("key") == job.key:
+                self._events.append(self._counted(Event(SKIPPED, student)))
+            elif not self._force and (result := self._finished(student, job.key)) is not None:
+                self._events.append(self._take(result, earlier=earlier))
+            else:
+                yield job
+
+    def job(self, student: str) -> Job:
+        """A student's hand-in as a job; what must not be copied is put aside."""
+        folder = self.course.folder("submitted", student)
+        wanted = folder / f"{ASSIGNMENT}.ipynb"
+        intake.clear(ASSIGNMENT, student, [str(wanted)])
+        notebook = prepared(nbformat.read(wanted, as_version=4), self._source)
+        return Job(student, nbformat.writes(notebook), pack(folder), self._settings, self._secret)
+
+    def _place(self, student: str) -> Path:
+        return self._folder / f"{digest(student)[:32]}.json"
+
+    def _finished(self, student: str, key: str) -> Result | None:
+        """The result of an interrupted run, if it is this job's."""
+        try:
+            result = Result.loads(self._place(student).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return result if (result.student, result.key) == (student, key) else None
+
+    def _keep(self, result: Result) -> None:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self._folder, delete=False) as file:
+            try:
+                file.write(result.dumps())
+                file.flush()
+                os.fsync(file.fileno())
+            except BaseException:
+                os.unlink(file.name)
+                raise
+        os.replace(file.name, self._place(result.student))
+
+    def _take(self, result: Result, earlier: NotebookNode | None = None) -> Event:
+        """Enter a result, or hold it."""
+        student = result.student
+        earlier = earlier or self.course.graded(student)
+        self._keep(result)
+        scores = _scores(result)
+        if student in self._entered:
+            before = self._entered[student]
+            self.changes += [
+                Change(student, name, before.get(name), score)
+                for name, score in scores.items()
+                if before.get(name) != score
+            ]
+            if _evidence(earlier).get("tests", self._tests) != self._tests:
+                return self._counted(self._event(HELD, result, scores))
+        return self._land(result, scores)
+
+    def _land(self, result: Result, scores: dict[str, float | None]) -> Event:
+        try:
+            with _uninterrupted():
+                self.course.land(result.student, result.run())
+                self._place(result.student).unlink()
+        except CourseError as error:
+            self.failed[result.student] = str(error)
+            return self._counted(Event(FAILED, result.student, reason=str(error)))
+        return self._counted(self._event(LANDED, result, scores))
+
+    def _event(self, kind: str, result: Result, scores: dict[str, float | None]) -> Event:
+        points = sum(score or 0.0 for score in scores.values())
+        return Event(kind, result.student, points, sum(score is None for score in scores.values()))
+
+    def _counted(self, event: Event) -> Event:
+        self.counts[event.kind] += 1
+        return event
+
+    @property
+    def held(self) -> bool:
+        """Whether results wait until somebody has seen what changed."""
+        return self.counts[HELD] > 0
+
+    def land_held(self) -> Iterator[Event]:
+        """Enter every result that is held."""
+        for path in sorted(self._folder.glob("*.json")):
+            result = Result.loads(path.read_text(encoding="utf-8"))
+            self.counts[HELD] -= 1
+            yield self._land(result, _scores(result))
+
+    def discard_held(self) -> int:
+        """Forget every result that is held; how many there were."""
+        paths = list(self._folder.glob("*.json"))
+        for path in paths:
+            path.unlink()
+        return len(paths)
+
+
+def _scores(result: Result) -> dict[str, float | None]:
+    """Each test's points, as `autograder.steps.SaveJudgedGrades` enters them."""
+    notebook = result.run().notebook
+    points = {cell.id: float(cell.metadata.nbgrader.points) for cell in notebook.cells if cell.id in result.outcomes}
+    values = {"passed": 1.0, "failed": 0.0}
+    return {
+        name: points[name] * values[outcome.status] if outcome.status in values else None
+        for name, outcome in result.outcomes.items()
+    }
+
+
+def _evidence(notebook: NotebookNode | None) -> dict[str, Any]:
+    return {} if notebook is None else notebook.metadata.course.evidence
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C wait until a result is entered."""
+    asked = []
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        signal.signal(signal.SIGINT, lambda *_: asked.append(True))
+    except ValueError:  # not the main thread, which alone is interrupted
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if asked:
+        raise KeyboardInterrupt
