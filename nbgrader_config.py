@@ -1,10 +1,17 @@
 """What the course does differently from nbgrader's defaults, and why."""
 
+import os
+
 from nbgrader import preprocessors as nbgrader_steps
 
 from autograder import intake, safe, steps
 
 c = get_config()  # noqa: F821 -- nbgrader defines it for this file
+
+# The gradebook is the file gradebook.db. A server's, for several graders at once, is named in the environment, where a
+# password may stand: AUTOGRADER_DB_URL=postgresql://USER@HOST/DATABASE. docs/postgresql.md says how.
+if url := os.environ.get("AUTOGRADER_DB_URL"):
+    c.CourseDirectory.db_url = url
 
 # A written answer's rubric stands in the answer's own cell, which nbgrader expects for its "task" cells only.
 c.ClearMarkScheme.enforce_metadata = False
@@ -33,3 +40,17 @@ c.GenerateFeedback.preprocessors = [
     steps.HideTests,
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
+
+# `autograder export --format moodle`: the columns that a system's import asks for; yours may call the grade otherwise.
+c.LmsExport.formats = {
+    "moodle": {
+        "ID number": "{student}",
+        "Email address": "{email}",
+        "Group equivariant networks": "{final}",
+    },
+    "brightspace": {
+        "Username": "{student}",
+        "Group equivariant networks Points Grade": "{final}",
+        "End-of-Line Indicator": "#",
+    },
+}

@@ -111,8 +111,9 @@ def grade(
     changed since a submission was graded, you see who gains or loses what before it is entered.
     """
     from autograder import live
+    from autograder.exports import write_csv
     from autograder.pipeline import Grading
-    from autograder.report import read_grades, table, write_csv
+    from autograder.report import read_class, table
     from autograder.workers import parse_resources, workers
 
     course = _course(root, assignment, sandbox)
@@ -134,8 +135,9 @@ def grade(
     elif grading.changes:
         live.show_changes(grading.changes, console)
     with course.gradebook() as gradebook:
-        rows = [read_grades(gradebook, name) for name in there if name not in grading.failed and course.graded(name)]
-    write_csv(rows, course.root / "grades.csv")
+        everybody = read_class(gradebook, there)
+    write_csv(everybody, course.root / "grades.csv")
+    rows = [row for row in everybody if row.student not in grading.failed and course.graded(row.student)]
     if len(rows) <= MOST_SHOWN:
         console.print(table(rows))
     console.print(f"Points are in {course.root / 'grades.csv'}. Next: `autograder report`, `autograder feedback`.")
@@ -197,16 +199,50 @@ def secret(root: Root = Path(".")) -> None:
 
 
 @app.command()
-def doctor() -> None:
+def export(
+    assignment: Assignment = "gcnn",
+    root: Root = Path("."),
+    kind: Annotated[
+        str, typer.Option("--format", help="points, canvas, or a system of LmsExport.formats in nbgrader_config.py")
+    ] = "points",
+    to: Annotated[Path | None, typer.Option(help="the file; by default one in the course's folder")] = None,
+    students: Annotated[
+        list[str] | None, typer.Option("--student", help="whose points, may be repeated; by default everybody's")
+    ] = None,
+) -> None:
+    """Write everybody's points to a file: a plain CSV, or one that Canvas, Moodle, Brightspace … imports."""
+    from autograder.exports import exporter
+
+    course = _course(root, assignment)
+    plugin = exporter(kind, course.config)
+    plugin.to, plugin.student = str(to or ""), students or []
+    with course.gradebook() as gradebook:
+        plugin.export(gradebook)
+    console.print(f"{escape(str(plugin.target))} is written.", soft_wrap=True)
+    if plugin.left_out:
+        whom = f"{len(plugin.left_out)} without a final grade are left out: {escape(str(plugin.beside))}"
+        console.print(whom, soft_wrap=True)
+
+
+@app.command()
+def doctor(root: Root = Path(".")) -> None:
     """Say what this machine really enforces: sandbox, limits, network, and what grading needs besides."""
     from rich.table import Table
 
-    from autograder.course import alembic_on_path
+    from autograder import database
+    from autograder.course import CONFIG, Course, alembic_on_path
+    from autograder.sandbox.doctor import Row
     from autograder.sandbox.doctor import doctor as examine
 
     table = Table("", "what", "found", "to do", box=None, pad_edge=False)
     with alembic_on_path():  # as every command here has it
         rows = examine()
+    if (root / CONFIG).is_file():
+        try:
+            rows.append(Row("gradebook", True, database.check(Course(root).directory.db_url, thorough=True)))
+        except CourseError as error:
+            what, _, todo = str(error).partition(". ")
+            rows.append(Row("gradebook", False, what, todo))
     for row in rows:
         table.add_row("[green]✓[/]" if row.ok else "[red]✗[/]", *map(escape, (row.what, row.detail, row.todo)))
     console.print(table)

@@ -13,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES, dependants
-from autograder.report import Grades, read_grades, table, write_csv
+from autograder.exports import write_csv
+from autograder.report import Grades, read_grades, table
 from autograder.submissions import Sample, read_sample
 
 

@@ -1,15 +1,16 @@
-"""What the gradebook says, for people: points by exercise in a table and as CSV, and what is still to be marked."""
+"""What the gradebook says: points by exercise, what is still to be marked, and a table of them for a terminal."""
 
-import csv
 import dataclasses
+import math
 from collections.abc import Iterable
-from pathlib import Path
 
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry, Student, SubmittedNotebook
 from rich import box
 from rich.markup import escape
 from rich.table import Table
+from sqlalchemy.orm import selectinload
 
+from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
 from autograder.notebooks import ASSIGNMENT
 
@@ -34,6 +35,34 @@ class Grades:
     """The student's id."""
     scores: dict[str, Score]
     """By exercise, in the notebook's order."""
+    first_name: str = ""
+    """As the gradebook has it, as are the next three; empty where it has none."""
+    last_name: str = ""
+    email: str = ""
+    lms_id: str = ""
+    """The student's id in the learning management system."""
+    penalty: float = 0.0
+    """What nbgrader takes off for being late."""
+    seconds_late: float = 0.0
+    """How late it was handed in."""
+    handed_in: bool = True
+    """Whether there is anything to grade."""
+
+    @property
+    def status(self) -> str:
+        """Where the grading stands: "missing", "not graded", "waiting for marking" or "final"."""
+        if not self.handed_in:
+            return "missing"
+        if self.waiting(by_hand=False):
+            return "not graded"
+        return "waiting for marking" if self.waiting(by_hand=True) else "final"
+
+    @property
+    def final(self) -> float | None:
+        """What the student gets, less the penalty for being late; ``None`` as long as anything is undecided."""
+        if any(score.waiting for score in self.scores.values()):
+            return None
+        return max(0.0, self.total(by_hand=False) + self.total(by_hand=True) - self.penalty)
 
     def total(self, *, by_hand: bool) -> float:
         """The points of the exercises that are marked by hand, or of those that tests grade."""
@@ -59,19 +88,73 @@ def exercise_of(grade_id: str) -> str:
 
 
 def read_grades(gradebook: Gradebook, student: str) -> Grades:
-    """One student's points, as they stand in the gradebook."""
-    submission = gradebook.find_submission_notebook(ASSIGNMENT, ASSIGNMENT, student)
+    """One student's points, as they stand in the gradebook.
+
+    Raises:
+        CourseError: the gradebook is that of another version of the notebook.
+    """
+    return _read(gradebook.find_submission_notebook(ASSIGNMENT, ASSIGNMENT, student))
+
+
+def read_class(gradebook: Gradebook, handed_in: Iterable[str] = ()) -> list[Grades]:
+    """Every student's points: of all whom the gradebook knows and of all who handed in, graded or not; by name.
+
+    Args:
+        gradebook: the course's.
+        handed_in: the ids of those whose submission is there.
+
+    Raises:
+        CourseError: the gradebook is that of another version of the notebook.
+    """
+    there = set(handed_in)
+    known = {student.id: student for student in gradebook.students}
+    try:
+        notebook = gradebook.find_notebook(ASSIGNMENT, ASSIGNMENT)
+    except MissingEntry:  # no release yet
+        graded = {}
+    else:
+        # A handful of queries for all, where nbgrader's own way takes a handful for each.
+        together = selectinload(SubmittedNotebook.grades), selectinload(SubmittedNotebook.assignment)
+        submissions = gradebook.db.query(SubmittedNotebook).filter_by(notebook_id=notebook.id).options(*together)
+        graded = {submission.student.id: submission for submission in submissions}
+    rows = []
+    for name in known.keys() | there:
+        if name in graded:
+            rows.append(_read(graded[name]))
+        else:
+            scores = {key: Score(0.0, exercise.points, waiting=True) for key, exercise in EXERCISES.items()}
+            rows.append(Grades(name, scores, **_person(known.get(name)), handed_in=name in there))
+    return sorted(rows, key=lambda row: (row.last_name.casefold(), row.first_name.casefold(), row.student))
+
+
+def _read(submission: SubmittedNotebook) -> Grades:
     parts: dict[str, list[Score]] = {key: [] for key in EXERCISES}
-    for grade in submission.grades:
-        score = Score(grade.score or 0.0, grade.max_score, bool(grade.needs_manual_grade))
-        parts[exercise_of(grade.name)].append(score)
-    return Grades(
-        student,
-        {
-            key: Score(sum(s.points for s in many), sum(s.maximum for s in many), any(s.waiting for s in many))
-            for key, many in parts.items()
-        },
-    )
+    # A cell that was added after this was graded has no points here, not none.
+    unknown = {cell.name: cell.max_score for cell in submission.notebook.grade_cells}
+    try:
+        for grade in submission.grades:
+            unknown.pop(grade.name, None)
+            undecided = grade.auto_score is None and grade.manual_score is None
+            points = 0.0 if grade.score is None or not math.isfinite(grade.score) else grade.score
+            waiting = grade.needs_manual_grade or undecided or points != grade.score
+            parts[exercise_of(grade.name)].append(Score(points, grade.cell.max_score, bool(waiting)))
+        for name, maximum in unknown.items():
+            parts[exercise_of(name)].append(Score(0.0, maximum, waiting=True))
+    except ValueError as error:
+        raise CourseError(f"{error}: run `make release`, then grade again") from error
+    scores = {
+        key: Score(sum(s.points for s in many), sum(s.maximum for s in many), any(s.waiting for s in many))
+        for key, many in parts.items()
+    }
+    late = submission.assignment.total_seconds_late
+    penalty = submission.late_submission_penalty or 0.0
+    student = submission.student
+    return Grades(student.id, scores, **_person(student), penalty=penalty, seconds_late=late)
+
+
+def _person(student: Student | None) -> dict[str, str]:
+    fields = {"first_name": "first_name", "last_name": "last_name", "email": "email", "lms_id": "lms_user_id"}
+    return {ours: getattr(student, theirs, None) or "" for ours, theirs in fields.items()}
 
 
 def _number(points: float) -> str:
@@ -99,21 +182,3 @@ def table(rows: Iterable[Grades], title: str = "") -> Table:
         name = escape(row.student).replace("__", "\n  ").replace("_", " ")
         result.add_row(name, *cells, _number(row.total(by_hand=False)), hand)
     return result
-
-
-def write_csv(rows: Iterable[Grades], path: Path) -> None:
-    """Points by exercise, one student a line. What is not final has no points, and a column of its own."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        names = [f"{e.number} {e.key} (of {e.points})" for e in EXERCISES.values()]
-        writer.writerow(["student", *names, "tests", "by hand", "total", "not graded", "waiting for marking"])
-        for row in rows:
-            points = ["" if s.waiting else _number(s.points) for s in row.scores.values()]
-            totals = []
-            for kinds in ((False,), (True,), (False, True)):
-                open_ones = any(row.waiting(by_hand=kind) for kind in kinds)
-                totals.append("" if open_ones else _number(sum(row.total(by_hand=kind) for kind in kinds)))
-            # A spreadsheet would run a cell that begins like a formula.
-            student = f"'{row.student}" if row.student[:1] in "=+-@\t\r" else row.student
-            waiting = [" ".join(row.waiting(by_hand=kind)) for kind in (False, True)]
-            writer.writerow([student, *points, *totals, *waiting])

@@ -1,14 +1,12 @@
 """Tests of autograder.report and of the promise that a sample's name makes."""
 
-import csv
-
 import nbformat
 import pytest
 from rich.console import Console
 
 from autograder.demo import broken_promises
 from autograder.exercises import EXERCISES
-from autograder.report import Grades, Score, exercise_of, table, write_csv
+from autograder.report import Grades, Score, exercise_of, table
 from autograder.submissions import Sample
 
 IN_CODE = frozenset(key for key, e in EXERCISES.items() if not e.by_hand)
@@ -55,36 +53,6 @@ def test_unknown_cells_are_named():
     """Is a graded cell of no exercise an error?"""
     with pytest.raises(ValueError, match="'test-c5-product'"):
         exercise_of("test-c5-product")
-
-
-def test_the_csv_quotes_escapes_and_never_shows_a_waiting_answer_as_points(tmp_path):
-    """Do commas and formulas survive, and is what waits for marking empty and named?"""
-    path = tmp_path / "grades.csv"
-    write_csv([grades('=HYPERLINK("a, b")'), grades("bert", c4=2)], path)
-    rows = list(csv.DictReader(path.open(newline="")))
-    assert rows[0]["student"] == '\'=HYPERLINK("a, b")'
-    assert rows[1]["1.2 c4 (of 5)"] == "2"
-    assert rows[1]["tests"] == "95"
-    assert rows[1]["3.4 why-gap (of 5)"] == rows[1]["by hand"] == rows[1]["total"] == ""
-    assert rows[1]["waiting for marking"] == "1.1 3.1 3.4 3.5a"
-
-
-def test_a_test_that_was_not_graded_is_no_number(tmp_path):
-    """Is an exercise whose test was not graded empty, as are the totals, and is it named?"""
-    scores = {**grades().scores, "d4": Score(5, 8, waiting=True)}
-    write_csv([Grades("anna", scores)], tmp_path / "grades.csv")
-    row = next(csv.DictReader((tmp_path / "grades.csv").open(newline="")))
-    assert row["1.3 d4 (of 8)"] == row["tests"] == row["total"] == ""
-    assert row["not graded"] == "1.3"
-    assert row["waiting for marking"] == "1.1 3.1 3.4 3.5a"
-
-
-def test_a_marked_submission_has_a_total(tmp_path):
-    """Do the points of tests and marking add up once nothing waits?"""
-    scores = {key: Score(e.points, e.points) for key, e in EXERCISES.items()}
-    write_csv([Grades("anna", scores)], tmp_path / "grades.csv")
-    row = next(csv.DictReader((tmp_path / "grades.csv").open(newline="")))
-    assert (row["tests"], row["by hand"], row["total"], row["waiting for marking"]) == ("98", "17", "115", "")
 
 
 def test_the_table_shows_every_exercise_and_total():
