@@ -4,7 +4,7 @@ import os
 
 from nbgrader import preprocessors as nbgrader_steps
 
-from autograder import intake, safe, steps
+from autograder import feedback, intake, safe, steps
 
 c = get_config()  # noqa: F821 -- nbgrader defines it for this file
 
@@ -12,6 +12,9 @@ c = get_config()  # noqa: F821 -- nbgrader defines it for this file
 # password may stand: AUTOGRADER_DB_URL=postgresql://USER@HOST/DATABASE. docs/postgresql.md says how.
 if url := os.environ.get("AUTOGRADER_DB_URL"):
     c.CourseDirectory.db_url = url
+
+# A server insists that an assignment belongs to a course.
+c.CourseDirectory.course_id = "gcnn"
 
 # A written answer's rubric stands in the answer's own cell, which nbgrader expects for its "task" cells only.
 c.ClearMarkScheme.enforce_metadata = False
@@ -34,12 +37,9 @@ c.Autograde.autograde_preprocessors = [
 # What a student wrote must not run in the browser of the instructor who reads it.
 c.HTMLExporter.filters = {"markdown2html": safe.safe_markdown}
 
-# nbgrader prints hidden tests into the feedback.
-c.GenerateFeedback.preprocessors = [
-    nbgrader_steps.GetGrades,
-    steps.HideTests,
-    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
-]
+# nbgrader's page prints hidden tests, and shows nothing without a network.
+c.GenerateFeedback.exporter_class = feedback.FeedbackExporter
+c.GenerateFeedback.preprocessors = [steps.HideTests, feedback.TellStudent]
 
 # `autograder export --format moodle`: the columns that a system's import asks for; yours may call the grade otherwise.
 c.LmsExport.formats = {
