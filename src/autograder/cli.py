@@ -225,6 +225,24 @@ def export(
 
 
 @app.command()
+def report(
+    assignment: Assignment = "gcnn",
+    root: Root = Path("."),
+    out: Annotated[Path | None, typer.Option(help="the page; by default report.html in the course's folder")] = None,
+) -> None:
+    """Write a page about the whole class: points, commonest mistakes, what waits, and what is worth a look."""
+    from autograder.overview import write_report
+
+    course = _course(root, assignment)
+    page = out or course.root / "report.html"
+    try:
+        classroom = write_report(course, page)
+    except OSError as error:
+        raise CourseError(f"{page} cannot be written ({error.strerror}): name another file with --out") from error
+    console.print(f"{escape(str(page))} is written: {len(classroom.students)} students.", soft_wrap=True)
+
+
+@app.command()
 def doctor(root: Root = Path(".")) -> None:
     """Say what this machine really enforces: sandbox, limits, network, and what grading needs besides."""
     from rich.table import Table
