@@ -69,7 +69,7 @@ _MEANINGS = (
     ),
     (r"no such (column|table)|(column|relation) \S+ does not exist", _SCHEMA),
 )
-_SAID = re.compile(r"\((?:sqlite3|psycopg2?)(?:\.\w+)+\) (.+?)(?=\n\[SQL|\n?\(Background|\n\n|\Z)", re.DOTALL)
+_SAID = re.compile(r"\((?:sqlite3|psycopg2?)(?:\.\w+)*\.(\w+)\) (.+?)(?=\n\[SQL|\n?\(Background|\n\n|\Z)", re.DOTALL)
 _DISK = re.compile(r"OSError: \[Errno \d+\] (?:No space left on device|Disk quota exceeded)")
 
 
@@ -89,13 +89,15 @@ def _is_file(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
-def _of_driver(said: str, db_url: str) -> str:
-    """The sentence for what a driver said."""
+def _of_driver(said: str, db_url: str, kind: str = "OperationalError") -> str | None:
+    """The sentence for what a driver said; ``None`` for what is nobody's fault but the program's."""
     detail = _short(said)
     for pattern, meaning in _MEANINGS:
         if re.search(pattern, said):
             return f"the gradebook {where(db_url)}: " + meaning.format(detail=detail)
-    return f"the gradebook {where(db_url)} cannot be used ({detail}): `autograder doctor` looks at it."
+    if kind in ("OperationalError", "InterfaceError", "DatabaseError"):
+        return f"the gradebook {where(db_url)} cannot be used ({detail}). `autograder doctor` looks at it."
+    return None
 
 
 def _short(said: str) -> str:
@@ -108,7 +110,7 @@ def _short(said: str) -> str:
 def explain(log: str, db_url: str) -> str | None:
     """The sentence for a step that failed because of its database or a full disk; ``None`` if neither was why."""
     if found := _SAID.search(log):
-        return _of_driver(found[1], db_url)
+        return _of_driver(found[2], db_url, found[1])
     if _DISK.search(log):
         return "the disk is full. Free some space and run this again; what is graded so far is kept."
     return None

@@ -84,7 +84,7 @@ def points_table(rows: Iterable[Grades]) -> Iterator[list[Cell]]:
     totals = ["tests", "by hand", "total", "late penalty", "final", "status", "hours late"]
     yield ["student", "last name", "first name", *exercises, *totals, "not graded", "waiting for marking"]
     for row in rows:
-        points = [None if score.waiting else score.points for score in row.scores.values()]
+        points = [None if s.waiting or not s.maximum else s.points for s in row.scores.values()]
         sums = [_NUMBERS[name](row) for name in ("tests", "by_hand", "total", "penalty", "final")]
         late = round(row.seconds_late / 3600, 2) or None
         waiting = [] if not row.handed_in else [_open(row, by_hand=by_hand) for by_hand in (False, True)]
