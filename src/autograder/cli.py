@@ -83,6 +83,78 @@ def student(
 
 
 @app.command()
+def collect(
+    download: Annotated[
+        Path,
+        typer.Argument(
+            help="the LMS's zip or tar, a file of it, or a folder of downloads",
+            metavar="FILE_OR_FOLDER",
+            show_default=False,
+        ),
+    ],
+    assignment: Assignment = "gcnn",
+    root: Root = Path("."),
+    lms: Annotated[
+        str, typer.Option(help="moodle, canvas, brightspace, other, or auto: the one whose names fit the most files")
+    ] = "auto",
+    pattern: Annotated[
+        str,
+        typer.Option(
+            help="how any other LMS names files: a regular expression with the groups (?P<student_id>…) and "
+            "(?P<file_id>…), and as far as the name has them full_name, timestamp, upload, late. "
+            "In nbgrader_config.py it is c.Other.named_regexp"
+        ),
+    ] = "",
+    roster: Annotated[
+        Path | None,
+        typer.Option(
+            help="a CSV of the students: the column id, and as far as known name, email, lms_id, handed_in; tables "
+            "from Canvas, Moodle (grading worksheet) and Brightspace will do. By default the gradebook's students"
+        ),
+    ] = None,
+    timezone: Annotated[
+        str, typer.Option(help="the time zone of the LMS's dates, such as Europe/Amsterdam; by default this machine's")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would happen")] = False,
+) -> None:
+    """Put each hand-in of a download into submitted/STUDENT/, and say who is missing, late, or handed in twice.
+
+    The latest hand-in counts. What it replaces goes into submitted/STUDENT/ASSIGNMENT.earlier, so that nothing is
+    lost, and collecting a newer download changes only what is new. Archives that students handed in are unpacked. What
+    could not be read or is of nobody is listed by name, and makes the exit code 1. collected.csv and collected.json
+    hold the same.
+
+    Dates: Brightspace writes them into its files' names. Moodle and Canvas do not (Canvas only marks what was late):
+    give Moodle's grading worksheet as the roster, or a roster with a column handed_in. Late is what the due date in
+    nbgrader's gradebook says, with each student's extension.
+    """
+    from rich.progress import track
+
+    from autograder import collected as shown
+    from autograder.collect import collect as run
+
+    def progress(iterable, what, total):
+        terminal = console.is_terminal
+        return track(iterable, what, total, console=console, transient=True) if terminal else iterable
+
+    done = run(_course(root, assignment), download, lms, pattern, roster, timezone, dry_run, progress)
+    if console.is_terminal:
+        console.print(shown.table(done))
+    else:
+        for line in shown.lines(done):
+            console.print(escape(line), soft_wrap=True, highlight=False)
+    for sentence in shown.summary(done, dry_run):
+        console.print(escape(sentence), soft_wrap=True, highlight=False)
+    if dry_run:
+        console.print("Nothing was changed: this was --dry-run.")
+    unreadable = [hand.student for hand in done.hand_ins if not hand.readable]
+    if done.problems or unreadable:
+        parts = [f"{shown.counted(len(done.problems), 'file')} not collected"] if done.problems else []
+        parts += [f"{shown.counted(len(unreadable), 'hand-in')} without a notebook"] if unreadable else []
+        raise CourseError(f"{', '.join(parts)}: see the list above, put right what can be, and collect again")
+
+
+@app.command()
 def grade(
     assignment: Assignment = "gcnn",
     root: Root = Path("."),

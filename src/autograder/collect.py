@@ -1,0 +1,308 @@
+"""Collects a download of an LMS's into ``submitted/``: ``autograder collect``.
+
+`autograder.gathering` has read it; here it is decided whose each hand-in is, which of several counts, and what is to be
+done with the one that lies there. The latest counts: by the LMS's date, else by the LMS's numbers of uploads, else by
+the date of the download. A hand-in without a notebook never takes the place of one that has a notebook.
+"""
+
+import errno
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.utils import parse_utc
+
+from autograder.collected import Collected, HandIn, Problem, read_collected, shown, write_collected
+from autograder.course import Course
+from autograder.errors import CourseError
+from autograder.gathering import Attempt, Progress, choose, complete, digest, gather, sources, write_timestamp
+from autograder.landing import land, workplace
+from autograder.lms import KINDS, Lms, collector
+from autograder.notebooks import ASSIGNMENT
+from autograder.roster import Roster, Unmatched, gradebook_roster, has_gradebook, normal, read_roster
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _silent(iterable: Iterable, _what: str, _total: int) -> Iterable:
+    return iterable
+
+
+def collect(
+    course: Course,
+    path: Path,
+    lms: str = "auto",
+    pattern: str = "",
+    roster: Path | None = None,
+    zone_name: str = "",
+    dry_run: bool = False,
+    progress: Progress = _silent,
+) -> Collected:
+    """Put each student's hand-in into its place.
+
+    Args:
+        course: the course.
+        path: an LMS's zip or tar, a file of it, or a folder of them.
+        lms: a key of `autograder.lms.KINDS`, or "auto": the one that fits the most files.
+        pattern: how files are named, for any other LMS.
+        roster: a CSV of the students; by default the gradebook's.
+        zone_name: the time zone of the LMS's dates.
+        dry_run: change nothing.
+        progress: shows how far it is.
+
+    Returns:
+        What has been collected, which is in the course's record too.
+
+    Raises:
+        CourseError: the download, the roster or the course cannot be used, or the disk is full.
+    """
+    submitted = course.folder("submitted", "-").parent.parent
+    candidates = _candidates(course, lms, pattern, zone_name)
+    before = read_collected(course)
+    taken = course.handed_in()
+    everybody = gradebook_roster(course, taken) if roster is None else read_roster(roster, taken)
+    try:
+        found = sources(path, candidates)
+        system, total = choose(found, candidates)
+        with workplace(submitted, ASSIGNMENT) as folder:
+            return _Collecting(course, system, everybody, before, dry_run, progress).run(path, found, folder, total)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise CourseError(
+                "the disk is full. What was collected so far is whole, and nothing else was changed: "
+                "make room, and collect again"
+            ) from error
+        where = error.filename or path
+        raise CourseError(f"{where}: {error.strerror}. Put that right, and collect again") from error
+
+
+def _candidates(course: Course, lms: str, pattern: str, zone_name: str) -> list[Lms]:
+    """The LMSs that a download may be from.
+
+    Raises:
+        CourseError: there is no such LMS, or no pattern for it.
+    """
+    if lms not in ("auto", *KINDS):
+        raise CourseError(f"there is no LMS {lms!r}; there are auto, {', '.join(KINDS)}")
+    if pattern and lms in ("auto", "other"):
+        return [collector("other", course.config, pattern, zone_name)]
+    if lms != "auto":
+        chosen = collector(lms, course.config, pattern, zone_name)
+        if not chosen.named_regexp:
+            raise CourseError("how are files named? Say with --pattern, or c.Other.named_regexp in nbgrader_config.py")
+        return [chosen]
+    every = [collector(kind, course.config, "", zone_name) for kind in KINDS]
+    # The course's own pattern first: of two that fit alike it is the one that somebody chose.
+    return [one for one in [every[-1], *every[:-1]] if one.named_regexp]
+
+
+class _Collecting:
+    """One run of collecting."""
+
+    def __init__(
+        self,
+        course: Course,
+        lms: Lms,
+        roster: Roster,
+        before: Collected | None,
+        dry_run: bool,
+        progress: Progress,
+    ):
+        self.course, self.lms, self.roster = course, lms, roster
+        self.dry_run, self.progress = dry_run, progress
+        self.before = {} if before is None else {hand.student: hand for hand in before.hand_ins}
+        self.old_problems = () if before is None else before.problems
+        self.problems: list[Problem] = []
+
+    def run(self, path: Path, found: list, folder: Path, total: int) -> Collected:
+        """Read, decide, land, and write it down."""
+        gathered = gather(found, self.lms, folder, total, self.progress)
+        self.problems += gathered.problems
+        by_student = self._by_student(gathered.attempts)
+        due = self._due(by_student.keys() | self.before.keys())
+        hands: dict[str, HandIn] = {}
+        for student in self.progress(sorted(by_student), "collecting", len(by_student)):
+            hands[student] = self._student(student, by_student[student])
+        there = set(self.course.handed_in()) | hands.keys()
+        for student in self.before.keys() - hands.keys():
+            if student in there:
+                hands[student] = replace(self.before[student], what="before")
+        complete_hands = tuple(self._judged(hands[student], due) for student in sorted(hands))
+        self.problems += [old for old in self.old_problems if old.file not in gathered.names]
+        students = self.roster.students
+        result = Collected(
+            made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            lms=self.lms.title,
+            source=path.name or str(path),
+            due=due[""].isoformat() if due[""] else "",
+            roster=self.roster.origin if students else "",
+            hand_ins=complete_hands,
+            missing=tuple((name, students[name].name) for name in sorted(students.keys() - there)),
+            problems=tuple(self.problems),
+            left_out=gathered.left_out,
+        )
+        if not self.dry_run:
+            write_collected(self.course, result)
+        return result
+
+    def _by_student(self, attempts: list[Attempt]) -> dict[str, list[Attempt]]:
+        """Whose each hand-in is. What nobody can have handed in, or two can, becomes a problem."""
+        result: dict[str, list[Attempt]] = {}
+        for attempt in attempts:
+            if attempt.error:
+                self._problem(attempt, attempt.error)
+                continue
+            try:
+                student = self.roster.find(attempt.named)
+            except Unmatched as error:
+                self._problem(attempt, str(error))
+                continue
+            result.setdefault(student, []).append(attempt)
+        for student, own in list(result.items()):
+            if reason := self._doubt(student, own):
+                for attempt in result.pop(student):
+                    self._problem(attempt, reason)
+        return result
+
+    def _doubt(self, student: str, attempts: list[Attempt]) -> str:
+        """Why hand-ins that seem to be of one student may be of two, or an empty string."""
+        ask = "put the right lms_id into the roster, and collect again"
+        names = {normal(attempt.named.full_name) for attempt in attempts}
+        numbers = {normal(attempt.named.lms_id) for attempt in attempts}
+        if len(names) > 1 or len(numbers) > 1:
+            return f"seems to be of {student}, and so does another under another name or number in the LMS: {ask}"
+        known = self.before.get(student)
+        listed = self.roster.students.get(student)
+        if known and known.lms == self.lms.title and normal(known.lms_id) not in numbers:
+            if listed and normal(listed.lms_id) in numbers:
+                return ""
+            return f"seems to be of {student}, whose number in the LMS was {known.lms_id} before: {ask}"
+        return ""
+
+    def _problem(self, attempt: Attempt, why: str) -> None:
+        self.problems.append(Problem(attempt.file, shown(why)[:500], attempt.source))
+
+    def _due(self, students: Iterable[str]) -> dict[str, datetime | None]:
+        """When each student's hand-in is due; under "" the assignment's date."""
+        result: dict[str, datetime | None] = {"": None}
+        if has_gradebook(self.course):
+            with self.course.gradebook() as gradebook:
+                try:
+                    result[""] = _aware(gradebook.find_assignment(ASSIGNMENT).duedate)
+                except MissingEntry:
+                    return result
+                result.update((student, self._extended(gradebook, student)) for student in students if result[""])
+        return result
+
+    def _extended(self, gradebook: Gradebook, student: str) -> datetime | None:
+        try:
+            return _aware(gradebook.find_submission(ASSIGNMENT, student).duedate)
+        except MissingEntry:
+            return _aware(gradebook.find_assignment(ASSIGNMENT).duedate)
+
+    def _judged(self, hand: HandIn, due: dict[str, datetime | None]) -> HandIn:
+        """A hand-in with how late it was, by the due date that holds now."""
+        limit = due.get(hand.student) or due[""]
+        if not hand.handed_in or limit is None:
+            return replace(hand, late=None)
+        return replace(hand, late=max(0.0, (datetime.fromisoformat(hand.handed_in) - limit).total_seconds()))
+
+    def _student(self, student: str, attempts: list[Attempt]) -> HandIn:
+        """Decide which of a student's hand-ins counts, and put it in its place."""
+        listed = self.roster.students.get(student)
+        for attempt in attempts:
+            complete(attempt, self.lms, ASSIGNMENT, listed.handed_in if listed else "")
+        best, why = self._hand_in(student, attempts[0]), ""
+        chosen = attempts[0]
+        for attempt in attempts[1:]:
+            hand = self._hand_in(student, attempt)
+            better, reason = self._counts(hand, best)
+            if hand.digest != best.digest:
+                why = reason
+            if better:
+                best, chosen = hand, attempt
+        others = {attempt.digest for attempt in attempts}
+        target = self.course.folder("submitted", student)
+        there = self._there(student, target, best)
+        if there is None:
+            what, final = "new", best
+        elif there.digest == best.digest:
+            moved = best.handed_in and best.handed_in != there.handed_in
+            what, final = ("date changed" if moved else "unchanged"), best
+            if not moved:
+                final, why = replace(best, handed_in=there.handed_in), why or there.why
+        else:
+            better, why = self._counts(best, there)
+            if best.digest in there.earlier:
+                better, why = False, "it took that one's place before"
+            what, final = ("replaced", best) if better else ("kept", there)
+        if there is not None:
+            others |= {there.digest, *there.earlier}
+        others.discard(final.digest)
+        if not self.dry_run:
+            self._land(what, chosen, target, final)
+        return replace(final, what=what, why=why, times=1 + len(others), earlier=tuple(sorted(others)))
+
+    def _land(self, what: str, attempt: Attempt, target: Path, hand: HandIn) -> None:
+        if what in ("new", "replaced"):
+            staged = attempt.shelf.folder.parent / "landing" / target.name
+            staged.parent.mkdir()
+            attempt.shelf.folder.rename(staged)
+            land(staged, target)
+        elif what == "date changed":
+            write_timestamp(target, datetime.fromisoformat(hand.handed_in))
+
+    def _hand_in(self, student: str, attempt: Attempt) -> HandIn:
+        listed = self.roster.students.get(student)
+        return HandIn(
+            student=student,
+            name=shown((listed.name if listed else "") or attempt.named.full_name)[:200],
+            handed_in=attempt.handed_in.isoformat() if attempt.handed_in else "",
+            late_in_lms=attempt.late,
+            file=attempt.file,
+            source=shown(attempt.source),
+            notes=tuple(attempt.shelf.notes),
+            readable=attempt.readable,
+            digest=attempt.digest,
+            lms=self.lms.title,
+            lms_id=shown(attempt.named.lms_id),
+            upload=attempt.upload,
+            downloaded=attempt.downloaded,
+        )
+
+    def _there(self, student: str, target: Path, new: HandIn) -> HandIn | None:
+        """What lies in a student's place; somebody may have put it there by hand."""
+        if not target.is_dir() or target.is_symlink():
+            return None
+        if known := self.before.get(student):
+            if known.digest == new.digest or digest(target) != new.digest:
+                return known
+            # It landed, and whoever collected it was interrupted before writing that down.
+            return replace(new, earlier=(known.digest, *known.earlier))
+        try:
+            date = parse_utc((target / "timestamp.txt").read_text(encoding="utf-8").strip())
+            handed_in = date.replace(tzinfo=timezone.utc).isoformat()
+        except Exception:  # whatever a damaged text makes the parser raise
+            handed_in = ""
+        return HandIn(student=student, handed_in=handed_in, digest=digest(target), file="what lay there", source="")
+
+    def _counts(self, hand: HandIn, other: HandIn) -> tuple[bool, str]:
+        """Whether a hand-in counts and not the other, and why."""
+        if hand.readable != other.readable:
+            return hand.readable, "the other has no notebook that can be read"
+        if hand.handed_in and other.handed_in and hand.handed_in != other.handed_in:
+            later = datetime.fromisoformat(hand.handed_in) > datetime.fromisoformat(other.handed_in)
+            return later, f"the latest by {self.lms.title}'s date"
+        if hand.upload is not None and other.upload is not None and hand.upload != other.upload:
+            return hand.upload > other.upload, f"the latest by {self.lms.title}'s numbers of uploads"
+        if hand.downloaded and other.downloaded and hand.downloaded != other.downloaded:
+            later = datetime.fromisoformat(hand.downloaded) > datetime.fromisoformat(other.downloaded)
+            return later, "it is in the newer download; nothing else says which is later"
+        return True, "it was collected last; nothing says which is later"
+
+
+def _aware(date: datetime | None) -> datetime | None:
+    """A date of the gradebook's, which is in UTC and does not say so."""
+    return None if date is None else date.replace(tzinfo=timezone.utc)
