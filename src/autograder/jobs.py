@@ -23,6 +23,7 @@ from nbformat import NotebookNode
 
 from autograder.intake import UNREADABLE
 from autograder.judge import Outcome
+from autograder.notebooks import role
 from autograder.run import Run, Settings, not_run, run
 from autograder.sandbox import SandboxUnavailable
 from autograder.secret import handed_over, read_secret
@@ -49,9 +50,9 @@ class Job:
     @property
     def key(self) -> str:
         """A hash of all that the outcome depends on, whoever handed it in: equal jobs need not be run twice."""
-        notebook = json.loads(self.notebook)
-        course = notebook["metadata"]["course"]
-        cells = [(cell["cell_type"], cell["source"], cell.get("attachments")) for cell in notebook["cells"]]
+        notebook = nbformat.reads(self.notebook, as_version=4)
+        course = notebook.metadata.course
+        cells = [(cell.cell_type, cell.source, cell.get("attachments")) for cell in notebook.cells]
         files = hashlib.sha256(self.files).hexdigest() if self.files else None
         settings = dataclasses.asdict(self.settings)
         parts = [FORMAT, cells, course["names"], course.get(UNREADABLE), files, settings, digest(self.secret)]
@@ -107,10 +108,10 @@ def code_version() -> str:
     return sums.hexdigest()[:16]
 
 
-def tests_version(notebook: dict[str, Any]) -> str:
+def tests_version(notebook: NotebookNode) -> str:
     """A hash of a notebook's tests and their points."""
-    cells = [cell for cell in notebook["cells"] if cell["metadata"].get("nbgrader", {}).get("grade")]
-    return digest(json.dumps([(c["id"], c["source"], c["metadata"]["nbgrader"]["points"]) for c in cells]))[:16]
+    cells = [cell for cell in notebook.cells if role(cell) == "tests"]
+    return digest(json.dumps([(cell.id, cell.source, cell.metadata.nbgrader.points) for cell in cells]))[:16]
 
 
 def digest(text: str) -> str:
@@ -168,7 +169,7 @@ def result_of(job: Job, done: Run) -> Result:
         **done.evidence,
         "key": job.key,
         "settings": dataclasses.asdict(job.settings),
-        "tests": tests_version(json.loads(job.notebook)),
+        "tests": tests_version(done.notebook),
         "secret": digest(job.secret)[:16],
         "code": code_version(),
         "host": platform.node(),

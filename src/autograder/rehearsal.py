@@ -162,3 +162,23 @@ def hand_in(course: Course, handed: HandIn) -> None:
     (folder / f"{ASSIGNMENT}.ipynb").write_text(handed.text, encoding="utf-8")
     day = 20 if handed.late else 10
     (folder / "timestamp.txt").write_text(f"2026-11-{day} 12:00:00 UTC\n")
+
+
+def snapshot(course: Course) -> dict[str, dict[str, object]]:
+    """Everything that the gradebook says of each student, but for its own random ids: to compare two gradings."""
+    found: dict[str, dict[str, object]] = {}
+    with course.gradebook() as gradebook:
+        for submission in gradebook.assignment_submissions(ASSIGNMENT):
+            fields: dict[str, object] = {"timestamp": submission.timestamp, "score": submission.score}
+            fields["late penalty"] = submission.late_submission_penalty
+            for notebook in submission.notebooks:
+                fields["failed tests"] = notebook.failed_tests
+                for grade in notebook.grades:
+                    fields[f"grade {grade.name}"] = (
+                        *(grade.auto_score, grade.manual_score, grade.extra_credit),
+                        *(grade.needs_manual_grade, grade.max_score, grade.score, grade.failed_tests),
+                    )
+                for comment in notebook.comments:
+                    fields[f"comment {comment.name}"] = comment.auto_comment, comment.manual_comment
+            found[submission.student.id] = fields
+    return found

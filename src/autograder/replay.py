@@ -37,9 +37,7 @@ def replay(course: Course, student: str) -> Replay:
     """
     notebook = course.graded(student)
     if notebook is None or "settings" not in notebook.metadata.course.evidence:
-        raise CourseError(
-            f"there is no graded submission of {student}: `autograder grade --student {student}` makes it"
-        )
+        raise CourseError(f"{student} has not been graded: run `autograder grade --student {student}`")
     then = notebook.metadata.course.evidence
     settings = Settings(**{**then.settings, "limits": Limits(**then.settings.limits)})
     if settings.sandbox != course.settings().sandbox:

@@ -21,6 +21,7 @@ from autograder.errors import CourseError
 from autograder.jobs import Job, Result, code_version, lost, work
 
 MEMORY_MB = 4000  # that a job of this course takes, its kernel and its tests together
+PATIENCE = 30  # seconds until a cluster has its first worker
 JOBS_A_GPU = 4  # small networks: several share a GPU
 
 
@@ -98,17 +99,27 @@ class Processes:
 
     def results(self, jobs: Iterator[Job]) -> Iterator[Result | None]:
         """Do jobs; see `Workers`."""
-        pool, suspects = self._pool(self.slots), list[Job]()
+        pool, broken = self._pool(self.slots), False
+        suspects, pushed_back = list[Job](), list[Job]()
         try:
             while True:
+                if broken and not any(own is pool for _, own in self._running.values()):
+                    pool.shutdown(wait=False)
+                    pool, broken = self._pool(self.slots), False
                 while len(self._running) < self.slots:
                     if suspects:
                         self._submit(suspects.pop(), self._pool(1))
-                    elif (job := next(jobs, None)) is not None:
-                        self._submit(job, pool)
+                    elif not broken and (job := pushed_back.pop() if pushed_back else next(jobs, None)) is not None:
+                        try:
+                            self._submit(job, pool)
+                        except BrokenProcessPool:  # just now, by a job beside it
+                            pushed_back.append(job)
+                            broken = True
                     else:
                         break
                 if not self._running:
+                    if broken:
+                        continue
                     return
                 done, _ = futures.wait(self._running, timeout=0.5, return_when=futures.FIRST_COMPLETED)
                 for future in done:
@@ -119,14 +130,12 @@ class Processes:
                     except BrokenProcessPool:
                         if own is pool:  # it, or one beside it, ended the process
                             suspects.append(job)
+                            broken = True
                             continue
                         result = lost(job, "the process that graded it was ended twice, the second time with it alone")
                     if own is not pool:
                         own.shutdown(wait=False)
                     yield result
-                if suspects and not any(own is pool for _, own in self._running.values()):
-                    pool.shutdown(wait=False)
-                    pool = self._pool(self.slots)
                 if not done:
                     yield None
         finally:
@@ -153,7 +162,7 @@ class Cluster:
     files. One thread a worker: `autograder.jobs.work` does one job at a time in a process.
     """
 
-    def __init__(self, address: str, resources: dict[str, float] | None = None, timeout: float = 10):
+    def __init__(self, address: str, resources: dict[str, float] | None = None, timeout: float = 5):
         """Connect to a scheduler.
 
         Args:
@@ -189,7 +198,7 @@ class Cluster:
         from distributed import TimeoutError as NobodyCame
 
         try:
-            self._client.wait_for_workers(1, timeout=30)
+            self._client.wait_for_workers(1, timeout=PATIENCE)
         except (NobodyCame, TimeoutError) as error:
             self.close()
             raise CourseError("the Dask scheduler has no workers: start some with `dask worker ADDRESS`") from error
