@@ -300,6 +300,7 @@ class Shelf:
     """How many files of an operating system's own were left out."""
     _files: dict[str, Path] = field(default_factory=dict)
     _folders: set[str] = field(default_factory=set)
+    _lost: int = 0
 
     def put(self, name: str, member: Member) -> None:
         """Put a file on the shelf; an archive is unpacked. What cannot be taken is noted.
@@ -335,6 +336,7 @@ class Shelf:
             raise
         except Refused as error:
             self.notes.append(f"{shown} {error}")
+            self._lost += 1
             return
         if has_suffix(name):
             self._unpack(path, relative, depth, shown)
@@ -380,12 +382,12 @@ class Shelf:
     def _unpack(self, path: Path, relative: str, depth: int, shown: str) -> None:
         """Unpack an archive that lies on the shelf into a folder beside it.
 
-        It is removed if all that it holds could be taken.
+        It is removed if all that it holds could be taken, so that nothing is lost.
         """
         if depth == 0:
             self.notes.append(f"{shown} lies in too many archives, one in another: it was left packed")
             return
-        outer, noted = self.budget, len(self.notes)
+        outer, lost = self.budget, self._lost
         # Nothing that people compress becomes smaller than a 200th, but for the smallest files.
         allowed = min(outer.room, max(20_000_000, 200 * path.stat().st_size))
         self.budget = Budget(allowed, outer.files)
@@ -405,9 +407,10 @@ class Shelf:
             outer.room -= allowed - self.budget.room
             outer.files = self.budget.files
             self.budget = outer
-        if len(self.notes) == noted:
+        if self._lost == lost:
             path.unlink()
             self._forget(path)
+        self._lost = lost
 
 
 def _without_suffix(name: str) -> str:
