@@ -1,5 +1,6 @@
 """Tests of exports: what stands in the files is what the gradebook says, and what is undecided is nowhere a number."""
 
+import copy
 import csv
 import datetime
 import os
@@ -12,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from nbgrader.api import Gradebook
-from traitlets.config import Config
 
 from autograder.course import Course, alembic_on_path
 from autograder.errors import CourseError
@@ -161,7 +161,7 @@ def test_missing_students_have_no_number_at_all(points):
 
 def test_missing_can_be_zero(course, tmp_path):
     """With the setting: do those who handed in nothing have 0 points, and only they?"""
-    config = Config(course.config)
+    config = copy.deepcopy(course.config)
     config.CourseExport.missing_as_zero = True
     _, rows = exported(course, "points", config, to=str(tmp_path / "x.csv"))
     rows = {row["student"]: row for row in rows}
@@ -223,7 +223,7 @@ def test_the_order_is_that_of_names_every_time(course, tmp_path):
 
 def test_a_byte_order_mark_on_request(course, tmp_path):
     """Does the file begin with the mark where it is set, and not else?"""
-    config = Config(course.config)
+    config = copy.deepcopy(course.config)
     config.CourseExport.bom = True
     marked, _ = exported(course, "points", config, to=str(tmp_path / "marked.csv"))
     plain, _ = exported(course, "points", to=str(tmp_path / "plain.csv"))
@@ -282,7 +282,7 @@ def test_who_is_left_out_of_canvas_is_listed_with_the_reason(course, tmp_path):
 
 def test_canvas_columns_can_be_set(course, tmp_path):
     """Are header, ids and full points what the settings say, and is a header that Canvas takes for its own refused?"""
-    config = Config(course.config)
+    config = copy.deepcopy(course.config)
     config.CanvasExport.update(column="Equivariance (4711)", student_is="ID", points_possible=50.0)
     _, rows = exported(course, "canvas", config, to=str(tmp_path / "c.csv"), student=["anna"])
     assert rows[0]["Equivariance (4711)"] == "50"
@@ -311,7 +311,7 @@ def test_the_settings_examples_work(course, system, tmp_path):
 
 def mapped(course, tmp_path, columns):
     """Export by a mapping of its own."""
-    config = Config(course.config)
+    config = copy.deepcopy(course.config)
     config.LmsExport.formats = {"ours": columns}
     return exported(course, "lms", config, to=str(tmp_path / "ours.csv"))[1]
 
