@@ -254,16 +254,16 @@ def picture_missing(folder: Path, notebook: NotebookNode) -> None:
     _write(folder, notebook)
 
 
-@_hand_in("Holds cells without sources, metadata or types, and things that are no cells.", readable=False)
+@_hand_in("Holds cells without sources, metadata or types, and things that are no cells.")
 def cells_that_are_none(folder: Path, notebook: NotebookNode) -> None:
     """Malformed cells."""
     notebook.cells[5:5] = [None, 3, "cell", {}, {"cell_type": "code"}, {"cell_type": [], "source": {}, "metadata": 3}]
     _write(folder, notebook)
 
 
-@_hand_in("Has no notebook, but one of another name.", readable=False)
+@_hand_in("Has a notebook of another name only.")
 def notebook_of_another_name(folder: Path, notebook: NotebookNode) -> None:
-    """The honest notebook where nobody looks for it."""
+    """The honest notebook, renamed."""
     _write(folder, notebook)
     (folder / f"{ASSIGNMENT}.ipynb").rename(folder / "other.ipynb")
 

@@ -1,55 +1,132 @@
-"""Looks at a hand-in before nbgrader copies it, and puts aside what nbgrader would follow, hang on, or choke on.
+"""Looks at a hand-in before nbgrader copies it: repairs its notebook, and puts aside what nbgrader would choke on.
 
-Links, FIFOs, devices, too many or too large files, a timestamp that is none and a notebook that cannot be read are
-moved to a folder beside the hand-in, ``….left-out``, for whoever wants to look. A stand-in takes the place of a
-notebook that cannot be read: its tests will be *not graded*, with the reason, and the submission is not dropped.
+Links, FIFOs, devices, too many or too large files and a timestamp that is none are moved to a folder beside the
+hand-in, ``….left-out``, for whoever wants to look; so is a notebook that was repaired, as it was. The repaired one
+takes its place, or a stand-in that of one that cannot be read: then nothing is graded, with the reason, and nobody is
+dropped.
+
+What was found stands in ``….left-out/notes.json``, where no hand-in can write. It holds for the notebook that it was
+written for, by its hash: a later hand-in is looked at anew.
 """
 
+import dataclasses
+import difflib
+import hashlib
+import json
 import logging
 import os
+import re
+import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 from nbgrader.utils import parse_utc
+
+from autograder.exercises import EXERCISES
+from autograder.repair import Reading, read_file
 
 log = logging.getLogger(__name__)
 
-UNREADABLE = "unreadable"  # the key in a stand-in's metadata under which the reason stands
-MAX_NOTEBOOK = 50e6  # bytes
-MAX_FILES = 200e6  # bytes of all other files together
+UNREADABLE = "unreadable"  # the key in a poured notebook's metadata under which the reason stands
+NOTES = "notes.json"
+MAX_FILES = 200e6  # bytes of all files but notebooks together
 MAX_COUNT = 2000  # files
+MAX_NAMED = 20  # files that the notes name
+MAX_CANDIDATES = 20  # notebooks that are looked at where the assignment's own is missing
+_STUB = re.compile(r"YOUR (CODE|ANSWER) HERE")
+_HEADING = re.compile(r"^#+ *Exercise (\d[\w.]*)", re.MULTILINE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Notes:
+    """What `clear` found out about a hand-in."""
+
+    repairs: tuple[str, ...] = ()
+    """What was repaired or put aside, one sentence each."""
+    unreadable: str = ""
+    """Why there is nothing to grade."""
+    incomplete: str = ""
+    """Why cells of the notebook may be missing."""
+
+
+def notes(folder: Path, assignment: str) -> Notes:
+    """What `clear` wrote down about a hand-in; nothing if its notebook has changed since.
+
+    Args:
+        folder: the hand-in's.
+        assignment: the assignment's name, which is its notebook's.
+    """
+    try:
+        text = (_aside(folder) / NOTES).read_text(encoding="utf-8")
+        written = json.loads(text)
+        if written.pop("sha256") != _hash(folder / f"{assignment}.ipynb"):
+            return Notes()
+        return Notes(tuple(written["repairs"]), written["unreadable"], written["incomplete"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # never cleared, or cut off while it was written
+        return Notes()
 
 
 def clear(assignment: str, student: str, notebooks: list[str]) -> None:
-    """Clear one hand-in; nbgrader's hook before it converts a submission.
+    """Clear one hand-in; nbgrader's hook before it converts a submission. Twice is the same as once.
 
     A hand-in that cannot be cleared is put aside as a whole: nbgrader would only log the error, and follow the rest.
 
     Args:
         assignment: the assignment's name, which is its notebook's.
         student: for the log.
-        notebooks: the notebooks that nbgrader found. Where the assignment's own is missing, a stand-in's path is added.
+        notebooks: the notebooks that nbgrader found, at least one; it may be missing. Afterwards, the assignment's own.
     """
     folder = Path(notebooks[0]).parent
+    wanted = folder / f"{assignment}.ipynb"
     try:
-        _clear(folder, assignment, student, notebooks)
+        found = _clear(folder, wanted)
     except Exception as error:
         reason = f"the hand-in could not be cleared of what must not be copied ({type(error).__name__})"
         number = len(list(folder.parent.glob(f"{folder.name}.left-out*")))
         folder.rename(folder.with_name(f"{folder.name}.left-out-{number}"))
         folder.mkdir()
-        notebooks[:] = [str(folder / f"{assignment}.ipynb")]
-        _stand_in(Path(notebooks[0]), reason)
-        log.warning("%s: %s", student, reason)
+        found = _leave(wanted, None, Notes(unreadable=reason))
+    notebooks[:] = [str(wanted)]
+    for sentence in (*found.repairs, *([found.unreadable] if found.unreadable else [])):
+        log.warning("%s: %s", student, sentence)
 
 
-def _clear(folder: Path, assignment: str, student: str, notebooks: list[str]) -> None:
+def _clear(folder: Path, wanted: Path) -> Notes:
+    """Clear a folder that may hold anything."""
+    put_aside = []
     for path in (folder.parent, folder):
         if path.is_symlink():  # the whole hand-in would be somebody else's
             path.unlink()
             path.mkdir()
-            log.warning("%s: the folder %s was a link, and was replaced", student, path.name)
+            put_aside.append(f"the folder {_shown(path, path.parent)!r} was a link, and was replaced by an empty one")
+    before = notes(folder, wanted.stem)
+    if wanted.is_dir():
+        put_aside.append(_put_aside(wanted, folder, "was a folder"))
+    files = list(_files(folder))
+    put_aside += files[:MAX_NAMED]
+    if len(files) > MAX_NAMED:
+        put_aside.append(f"{len(files) - MAX_NAMED} more files were put aside")
+    put_aside += _timestamp(folder)
+    if before != Notes():
+        found = dataclasses.replace(before, repairs=(*before.repairs, *put_aside))
+        return before if not put_aside else _leave(wanted, None, found)
+    chosen, reading, why = _choose(folder, wanted)
+    unreadable = reading.unreadable or ("" if reading.notebook else f"there is no notebook {wanted.name}")
+    found = Notes((*put_aside, *why, *reading.repairs), unreadable, reading.incomplete)
+    if unreadable:
+        if wanted.exists():
+            wanted.rename(_free(_make_aside(folder), wanted.name))
+        return _leave(wanted, None, found)
+    if chosen != wanted or reading.repairs:
+        return _leave(wanted, chosen, found, reading.notebook if reading.repairs else None)
+    return found if found == Notes() else _leave(wanted, None, found)
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Put aside what must not be copied; say what it was."""
     room, count = MAX_FILES, 0
     for parent, folders, files in os.walk(folder):
         for path in (Path(parent, name) for name in sorted([*folders, *files])):
@@ -58,54 +135,157 @@ def _clear(folder: Path, assignment: str, student: str, notebooks: list[str]) ->
                 continue
             if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
                 # Following it would bring what it leads to into the submission: another's work, a password.
-                _put_aside(path, folder, student, "was a link or no plain file")
-            elif str(path) not in notebooks:
+                yield _put_aside(path, folder, "was a link or no plain file")
+            elif path.suffix != ".ipynb":  # notebooks are copied nowhere, except for the one that is graded
                 room, count = room - status.st_size, count + 1
                 if room < 0 or count > MAX_COUNT:
-                    _put_aside(path, folder, student, "was too large, or one of too many")
+                    yield _put_aside(path, folder, "was too large, or one of too many")
                     room, count = room + status.st_size, count - 1
-    _check_timestamp(folder / "timestamp.txt", folder, student)
-    wanted = folder / f"{assignment}.ipynb"
-    if str(wanted) not in notebooks:
-        notebooks.append(str(wanted))
-    for path in map(Path, notebooks):
-        if reason := _unreadable(path):
-            if path.exists():
-                _put_aside(path, folder, student, reason)
-            _stand_in(path, reason)
 
 
-def _stand_in(path: Path, reason: str) -> None:
-    nbformat.write(nbformat.v4.new_notebook(metadata={"course": {UNREADABLE: reason}}), path)
-
-
-def _put_aside(path: Path, folder: Path, student: str, why: str) -> None:
-    aside = folder.with_name(f"{folder.name}.left-out")
-    aside.mkdir(exist_ok=True)
-    path.rename(aside / f"{len(list(aside.iterdir()))}-{path.name[-60:]}")  # a name may be as long as names can be
-    log.warning("%s: %s %s, and was put aside", student, path.name, why)
-
-
-def _check_timestamp(path: Path, folder: Path, student: str) -> None:
+def _timestamp(folder: Path) -> Iterator[str]:
     """Put a timestamp aside that nbgrader could not read."""
-    if not path.is_file():
-        return
-    try:
-        parse_utc(path.read_text(encoding="utf-8").strip())
-    except Exception:  # whatever a damaged text makes the parser raise
-        _put_aside(path, folder, student, "was no date")
+    path = folder / "timestamp.txt"
+    if path.is_file():
+        try:
+            parse_utc(path.read_text(encoding="utf-8").strip())
+        except Exception:  # whatever a damaged text makes the parser raise
+            yield _put_aside(path, folder, "was no date")
 
 
-def _unreadable(path: Path) -> str:
-    """Why a notebook cannot be read, or an empty string."""
-    if not path.is_file():
-        return f"there is no notebook {path.name}"
-    if path.stat().st_size > MAX_NOTEBOOK:
-        return f"the notebook is too large ({path.stat().st_size / 1e6:,.0f} MB)"
-    try:
-        notebook = nbformat.read(path, as_version=4)
-    except Exception as error:  # whatever a damaged file makes a library raise
-        return f"the notebook cannot be read ({type(error).__name__})"
-    if not all(isinstance(cell.source, str) and isinstance(cell.metadata, dict) for cell in notebook.cells):
-        return "the notebook's cells are malformed"
-    return ""
+def _choose(folder: Path, wanted: Path) -> tuple[Path, Reading, tuple[str, ...]]:
+    """The notebook that counts, what is in it, and why it is that one.
+
+    It is the one of the assignment's name. Where that is missing, cannot be read or is as it was released, another one
+    may be what the student means: the only one that there is, or the one that answers most.
+    """
+    own = read_file(wanted) if wanted.is_file() else Reading()
+    others = sorted(_candidates(folder, wanted), key=lambda path: (-_likeness(path, wanted), path.as_posix()))
+    names = ", ".join(repr(_shown(path, folder)) for path in others[:5]) + (", …" if len(others) > 5 else "")
+    if own.notebook and (not others or _answered(own.notebook) > 0 or not _recognised(own.notebook)):
+        also = (f"{wanted.name} counts, which has the assignment's name; also handed in: {names}",) if others else ()
+        return wanted, own, also
+    read = [(path, read_file(path)) for path in others[:MAX_CANDIDATES]]
+    readable = [(path, reading) for path, reading in read if reading.notebook is not None]
+    if own.notebook:
+        readable = [(path, reading) for path, reading in readable if _answered(reading.notebook) > 0]
+    if not readable:
+        if own.notebook:
+            return wanted, own, (f"{wanted.name} counts, which has the assignment's name; also handed in: {names}",)
+        reason = own.unreadable or f"there is no notebook {wanted.name}"
+        if read:
+            reason += f", and {_shown(read[0][0], folder)!r} cannot be read either: {read[0][1].unreadable}"
+        return wanted, dataclasses.replace(own, unreadable=reason), ()
+    ranks = {path: (_recognised(reading.notebook), _answered(reading.notebook)) for path, reading in readable}
+    best, reading = max(readable, key=lambda pair: ranks[pair[0]])  # of equals, the first: the name that is most alike
+    why = f"there is no notebook {wanted.name}"
+    if own.unreadable:
+        why = f"{wanted.name} cannot be read ({own.unreadable})"
+    elif own.notebook:
+        why = f"{wanted.name} is as it was released"
+    why += f": {_shown(best, folder)!r} counts in its place"
+    if len(readable) > 1:
+        recognised, answered = ranks[best]
+        equal = sum(rank == ranks[best] for rank in ranks.values()) > 1
+        most = "its name is most like the assignment's" if equal else "most of the assignment is in it"
+        why += f", of {len(readable)} notebooks, since {most} ({recognised} exercises, {answered} of them answered)"
+    return best, reading, (why,)
+
+
+def _candidates(folder: Path, wanted: Path) -> Iterator[Path]:
+    """The other notebooks in a hand-in, by their names."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+        for path in (Path(parent, name) for name in files):
+            if re.fullmatch(r"[^.].*\.ipynb(\.txt|\.json)?", path.name, re.IGNORECASE | re.DOTALL) and path != wanted:
+                yield path
+
+
+def _likeness(path: Path, wanted: Path) -> float:
+    return difflib.SequenceMatcher(None, path.name[:100].lower(), wanted.name.lower()).ratio()
+
+
+def _recognised(notebook: NotebookNode) -> int:
+    """How many exercises of the course a notebook has, by their ids or their headings."""
+    numbers = {number for cell in notebook.cells for number in _HEADING.findall(cell.source[:2000])}
+    return sum(e.number in numbers or e.key in _claims(notebook) for e in EXERCISES.values())
+
+
+def _answered(notebook: NotebookNode) -> int:
+    """How many of the answers that can be told by their ids are no stubs any more."""
+    return sum(any(not _STUB.search(text) for text in texts) for texts in _claims(notebook).values())
+
+
+def _claims(notebook: NotebookNode) -> dict[str, list[str]]:
+    claims: dict[str, list[str]] = {}
+    for cell in notebook.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if name in EXERCISES:
+            claims.setdefault(name, []).append(cell.source)
+    return claims
+
+
+def _leave(wanted: Path, original: Path | None, found: Notes, repaired: NotebookNode | None = None) -> Notes:
+    """Leave a hand-in as it is to be graded, and the notes with it.
+
+    Args:
+        wanted: the assignment's notebook.
+        original: the notebook that counts, if it is put aside; the one in ``wanted`` stays otherwise.
+        found: the notes. Where nothing is readable, a stand-in that says so takes the notebook's place.
+        repaired: what stands in the original's place; the same bytes if there is nothing to repair.
+    """
+    aside = _make_aside(wanted.parent)
+    new = aside / "new"
+    if found.unreadable:
+        cell = nbformat.v4.new_markdown_cell(f"Nothing could be read here: {found.unreadable}", id="unreadable")
+        repaired = nbformat.v4.new_notebook(cells=[cell])
+    if repaired is not None:
+        new.write_text(nbformat.writes(repaired), encoding="utf-8")
+    else:
+        shutil.copyfile(original or wanted, new)
+    # In this order, so that whoever is interrupted finds the notes of a notebook that is there, or none.
+    text = json.dumps({"sha256": _hash(new), **dataclasses.asdict(found)}, indent=1)
+    (aside / "new.json").write_text(text, encoding="utf-8")
+    os.replace(aside / "new.json", aside / NOTES)
+    for path in {original, wanted} if original is not None else ():
+        if path.exists():
+            shutil.copyfile(path, _free(aside, path.name))
+    os.replace(new, wanted)
+    if original is not None and original != wanted:
+        original.unlink()
+    return found
+
+
+def _put_aside(path: Path, folder: Path, why: str) -> str:
+    shown = _shown(path, folder)
+    path.rename(_free(_make_aside(folder), path.name))
+    return f"the file {shown!r} {why}, and was put aside"
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.left-out")
+
+
+def _make_aside(folder: Path) -> Path:
+    aside = _aside(folder)
+    if aside.is_symlink():
+        aside.unlink()
+    aside.mkdir(exist_ok=True)
+    return aside
+
+
+def _free(aside: Path, name: str) -> Path:
+    """A name that nothing has; the original's may be as long as names can be."""
+    numbers = [int(path.name.partition("-")[0]) for path in aside.iterdir() if re.match(r"\d{1,9}-", path.name)]
+    return aside / f"{max(numbers, default=-1) + 1}-{name[-60:]}"
+
+
+def _shown(path: Path, folder: Path) -> str:
+    """A file's name as it may be shown: one line of printable characters."""
+    name = path.relative_to(folder).as_posix()
+    return "".join(c if c.isprintable() else "\ufffd" for c in name)[-80:]
+
+
+def _hash(path: Path) -> str:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -167,7 +167,7 @@ class Grading:
         folder = self.course.folder("submitted", student)
         wanted = folder / f"{ASSIGNMENT}.ipynb"
         intake.clear(ASSIGNMENT, student, [str(wanted)])
-        notebook = prepared(nbformat.read(wanted, as_version=4), self._source)
+        notebook = prepared(nbformat.read(wanted, as_version=4), self._source, intake.notes(folder, ASSIGNMENT))
         return Job(student, nbformat.writes(notebook), pack(folder), self._settings, self._secret)
 
     def _place(self, student: str) -> Path:

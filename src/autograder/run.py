@@ -147,7 +147,8 @@ class _Submission:
         self.outcomes: dict[str, Outcome] = {}
         self.deaths: list[str] = []
         self.killers: set[int] = set()  # cells that are not run again
-        self.given_up: dict[str, str] = {}  # exercises that are not tried again, with the reason
+        # Exercises that are not tried, or not again, with the reason.
+        self.given_up: dict[str, str] = dict(notebook.metadata.get("course", {}).get("lost", {}))
         self.missing: dict[str, str] = {}  # names that may be undefined, with the reason
         self.untrained: dict[
             str, str

@@ -19,7 +19,7 @@ from nbgrader.utils import compute_checksum, is_grade, is_solution
 from traitlets import Dict, Enum, Float
 from traitlets.config import Config
 
-from autograder.intake import UNREADABLE
+from autograder.intake import UNREADABLE, Notes, notes
 from autograder.jobs import Job, pack, work
 from autograder.judge import Outcome
 from autograder.notebooks import regions, role, submission_names
@@ -44,22 +44,31 @@ def differs(source: NotebookNode, assignment: str, notebook: str, gradebook: Gra
     return not same_points or any(texts[n] != c.source for n, c in wanted.items() if role(c) == "tests")
 
 
-def prepared(nb: NotebookNode, source: NotebookNode) -> NotebookNode:
+def prepared(nb: NotebookNode, source: NotebookNode, found: Notes | None = None) -> NotebookNode:
     """A hand-in in the form that is run and graded: the source with its answers.
 
-    For the steps that follow, ``metadata.course`` has the ``repairs``, the ``names`` that are the submission's, and
-    under `UNREADABLE` why there was nothing to read.
+    For the steps that follow, ``metadata.course`` has the ``repairs``, the ``names`` that are the submission's, under
+    `UNREADABLE` why there is nothing to grade, and as ``lost`` the exercises that cannot be graded, with the reasons.
+
+    Args:
+        nb: what was handed in.
+        source: the source notebook.
+        found: what `autograder.intake` noted about it. What the hand-in's own metadata say counts for nothing.
     """
+    found = Notes() if found is None else found
     # A text may hold what UTF-8 cannot: half of a pair of surrogates.
     text = json.dumps(nb, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
-    poured = pour(nbformat.from_dict(json.loads(text)), source)
+    poured = pour(nbformat.from_dict(json.loads(text)), source, incomplete=found.incomplete)
     for cell in poured.notebook.cells:
         if "attachments" in cell:
             cell.attachments = safe_attachments(cell.attachments)
-    course = {"repairs": list(poured.repairs), "names": sorted(submission_names(source))}
-    stand_in = nb.metadata.get("course")
-    if isinstance(stand_in, dict) and isinstance(stand_in.get(UNREADABLE), str):
-        course[UNREADABLE] = stand_in[UNREADABLE][:500]
+    unreadable = found.unreadable or poured.unreadable
+    repairs = found.repairs if found.unreadable else (*found.repairs, *poured.repairs)
+    course = {"repairs": list(repairs), "names": sorted(submission_names(source))}
+    if unreadable:
+        course[UNREADABLE] = unreadable[:500]
+    elif poured.lost:
+        course["lost"] = poured.lost
     poured.notebook.metadata["course"] = course
     return poured.notebook
 
@@ -88,7 +97,8 @@ class PourAnswers(NbGraderPreprocessor):
                 f"The gradebook's tests differ from {folder / notebook}.ipynb: it was made from another version. "
                 f"Run `make release` (or `nbgrader generate_assignment {assignment} --force`), then grade again."
             )
-        poured = prepared(nb, source)
+        handed_in = Path(coursedir.format_path(coursedir.submitted_directory, names["student"], assignment))
+        poured = prepared(nb, source, notes(handed_in, notebook))
         for repair in poured.metadata.course.repairs:
             self.log.warning("%s: %s", names["student"], repair)
         return poured, resources
@@ -160,17 +170,19 @@ class SaveJudgedGrades(NbGraderPreprocessor):
         """Write every grade and comment in one transaction."""
         names, outcomes = resources["nbgrader"], resources["judged"]
         place = names["notebook"], names["assignment"], names["student"]
+        course = nb.metadata.get("course", {})
         with Gradebook(names["db_url"]) as gradebook:
             try:
                 for cell in nb.cells:
+                    not_found = UNREADABLE in course or cell.id in course.get("lost", {})
                     if is_grade(cell):
                         grade = gradebook.find_grade(cell.metadata.nbgrader.grade_id, *place)
-                        grade.auto_score = _score(cell, outcomes, grade.max_score)
+                        grade.auto_score = None if not_found else _score(cell, outcomes, grade.max_score)
                         waits = grade.auto_score is None or grade.manual_score is not None
                         grade.needs_manual_grade = waits
                     if is_solution(cell):
                         comment = gradebook.find_comment(cell.metadata.nbgrader.grade_id, *place)
-                        comment.auto_comment = "No response." if _untouched(cell) else None
+                        comment.auto_comment = "No response." if _untouched(cell) and not not_found else None
                 gradebook.db.commit()
             except BaseException:
                 gradebook.db.rollback()

@@ -1,10 +1,11 @@
 """Submissions: what a student handed in is a hint; what is graded is the source notebook with the answers poured in.
 
-Answers are found by grade id, else by what they define; cells that the student added or changed freely are kept where
-they stood. Everything else (tests, given cells, metadata, points, tags, kernel name) is the source's, whatever the
-hand-in says. The same function makes the sample submissions of tests/submissions from the answers that they change.
+`autograder.answers` finds the answers; cells that the student added or changed freely are kept where they stood.
+Everything else (tests, given cells, metadata, points, tags, kernel name) is the source's, whatever the hand-in says.
+The same function makes the sample submissions of tests/submissions from the answers that they change.
 """
 
+import bisect
 import copy
 import dataclasses
 import re
@@ -14,8 +15,9 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.exercises import EXERCISES
-from autograder.notebooks import as_released, bound_names, regions, role
+from autograder.answers import Found, find_answers
+from autograder.exercises import EXERCISES, dependants
+from autograder.notebooks import as_released, regions, role
 
 _SAMPLE = re.compile(r'# %% \[markdown\] start="(model|release)"(?: without="([^"]*)")?(?: loses="([^"]*)")?')
 
@@ -28,44 +30,10 @@ class Poured:
     """The source notebook with the submission's answers and added cells."""
     repairs: tuple[str, ...]
     """What had to be put right, one sentence each."""
-
-
-def _name(cell: NotebookNode) -> str:
-    """The id that a handed-in cell claims: nbgrader's, else its own, else ""."""
-    claimed = cell.metadata.get("nbgrader")
-    grade_id = claimed.get("grade_id") if isinstance(claimed, dict) else None
-    return grade_id if isinstance(grade_id, str) else str(cell.get("id", ""))
-
-
-def _binds(code: str) -> set[str]:
-    """The names that a cell binds; none where it does not parse."""
-    try:
-        return bound_names(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set()
-
-
-def _find_answers(cells: list[NotebookNode], released: dict[str, NotebookNode], repairs: list[str]) -> dict[str, int]:
-    """For each answer's id, the index of the handed-in cell that holds it."""
-    found: dict[str, int] = {}
-    for name, stub in released.items():
-        if role(stub) != "answer":
-            continue
-        same = [i for i, cell in enumerate(cells) if _name(cell) == name]
-        if len(same) > 1:
-            changed = [i for i in same if cells[i].source.strip() != stub.source.strip()]
-            repairs.append(f"{len(same)} cells had the id of the answer {name!r}: the first that was written in counts")
-            same = changed or same
-        if not same and stub.cell_type == "code" and (wanted := _binds(stub.source)):
-            unclaimed = [i for i, cell in enumerate(cells) if _name(cell) not in released and i not in found.values()]
-            same = [i for i in unclaimed if wanted <= _binds(cells[i].source)][-1:]
-            if same:
-                repairs.append(f"the answer {name!r} was found by what it defines: its cell had lost its id")
-        if same:
-            found[name] = same[0]
-        else:
-            repairs.append(f"the answer {name!r} was missing: it counts as untouched")
-    return found
+    unreadable: str = ""
+    """Why nothing in it can be graded."""
+    lost: dict[str, str] = dataclasses.field(default_factory=dict)
+    """The exercises that cannot be graded, since their answers or what they need may have been lost, and why."""
 
 
 def _poured(cell: NotebookNode, stub: NotebookNode, given: NotebookNode | None, repairs: list[str]) -> NotebookNode:
@@ -99,47 +67,104 @@ def _rubric(cell: NotebookNode) -> NotebookNode:
     return nbformat.v4.new_markdown_cell("\n\n".join(parts), id=f"rubric-{cell.id}", metadata=metadata)
 
 
-def pour(submission: NotebookNode, source: NotebookNode, into: NotebookNode | None = None) -> Poured:
+def _joined(cells: list[NotebookNode], stub: NotebookNode) -> NotebookNode:
+    """The cells that hold an answer, as one."""
+    if len(cells) == 1:
+        return cells[0]
+    # Of cells that were not all of the answer's type, those that were say it.
+    kinds = {cell.cell_type for cell in cells}
+    between = "\n" if stub.cell_type == "code" else "\n\n"
+    joined = nbformat.from_dict({"cell_type": stub.cell_type if stub.cell_type in kinds else cells[0].cell_type})
+    joined.source = between.join(cell.source for cell in cells)
+    joined.attachments = {}
+    for cell in cells:
+        joined.attachments |= cell.get("attachments", {})
+    return joined
+
+
+def _out_of_order(places: list[int]) -> int:
+    """How many numbers must be moved at least so that all are in order."""
+    ends: list[int] = []  # the smallest last number of an ordered selection of each length
+    for place in places:
+        at = bisect.bisect_left(ends, place)
+        ends[at : at + 1] = [place]
+    return len(places) - len(ends)
+
+
+def _nothing_to_grade(submission: NotebookNode, found: Found, incomplete: str) -> str:
+    """Why nothing can be graded in a hand-in without any answer."""
+    if found.places:
+        return ""
+    if incomplete:
+        return f"no answer could be read: {incomplete}"
+    if not any(cell.source.strip() for cell in submission.cells):
+        return "the notebook is empty"
+    if not found.given:
+        return "this notebook seems to be another one: nothing in it is this assignment's"
+    return "no answer was found in the notebook: its answer cells seem to have been deleted"
+
+
+def _lost(found: Found, cells: list[NotebookNode], incomplete: str) -> dict[str, str]:
+    """The exercises that a damage to the file may have cost, with the reasons."""
+    if not incomplete:
+        return {}
+    damaged = [name for name, places in found.places.items() if any("\ufffd" in cells[i].source for i in places)]
+    lost = {name: f"this answer may have been lost: {incomplete}" for name in (*found.missing, *damaged)}
+    for name in sorted(dependants(lost.keys() & EXERCISES.keys()) - lost.keys()):
+        lost[name] = f"an answer that it needs may have been lost: {incomplete}"
+    return lost
+
+
+def pour(
+    submission: NotebookNode, source: NotebookNode, into: NotebookNode | None = None, incomplete: str = ""
+) -> Poured:
     """Pour a submission's answers into the source notebook.
 
     Args:
         submission: what was handed in, nbformat 4; nothing but its cells' text is used.
         source: the source notebook of `autograder.notebooks.read_text`.
         into: where the answers go; by default the source, with its hidden tests and a rubric after each written answer.
+        incomplete: why cells of the submission may be missing, if its file was damaged.
     """
-    repairs: list[str] = []
     released = {cell.id: cell for cell in as_released(source).cells}
     cells = submission.cells
-    found = _find_answers(cells, released, repairs)
-    texts = {cell.source.strip(): name for name, cell in released.items() if role(cell) != "answer"}
+    found = find_answers(cells, released)
+    lost, repairs = _lost(found, cells, incomplete), list(found.repairs)
+    for name in found.missing:
+        so = "it is not graded" if name in lost else "it counts as untouched"
+        repairs.append(f"the answer {name!r} was missing: {so}")
 
-    matched, added = dict(found), {}
+    place_of = {i: name for name, places in found.places.items() for i in places}
+    texts = {cell.source.strip() for cell in released.values() if role(cell) != "answer"}
+    matched: dict[str, int] = {}
+    added: dict[str, list[NotebookNode]] = {}
     here = ""
     for i, cell in enumerate(cells):
-        name = next((key for key, index in found.items() if index == i), None)
-        if name is None:
-            claimed = _name(cell)
-            if claimed in released and role(released[claimed]) != "answer":
-                name = claimed
-            else:
-                name = texts.get(cell.source.strip())
-            if name is not None and name in matched:  # a copy: of a given cell it is dropped, of a playground kept
-                name = None if role(released[name]) == "playground" else name
+        name = place_of.get(i, found.given.get(i))
+        if i in found.copies or name in found.moved:
+            continue
+        if i not in place_of:
+            if name in matched and role(released[name]) == "playground":
+                name = None  # a copy of a given cell is dropped, of a playground kept
             elif name is not None:
-                matched[name] = i
+                matched.setdefault(name, i)
         if name is None and cell.source.strip() and cell.source.strip() not in texts:
             added.setdefault(here, []).append(cell)
         here = here if name is None else name
     for name, cell in released.items():
         if role(cell) in ("tests", "training", "given") and name not in matched:
             repairs.append(f"the cell {name!r} was missing: the course's own is used")
+    firsts = matched | {name: places[0] for name, places in found.places.items() if name not in found.moved}
+    if out := _out_of_order([firsts[name] for name in released if name in firsts]):
+        repairs.append(f"{out} {'cell' if out == 1 else 'cells'} stood elsewhere: the course's order is used")
 
+    handed_in = {name: cells[i] for name, i in matched.items()}
+    handed_in |= {name: _joined([cells[i] for i in places], released[name]) for name, places in found.places.items()}
     result, number = [], 0
     target = source if into is None else into
     for position, cell in enumerate([None, *target.cells]):
         if cell is not None:
-            given = cells[matched[cell.id]] if cell.id in matched else None
-            result.append(_poured(cell, released[cell.id], given, repairs))
+            result.append(_poured(cell, released[cell.id], handed_in.get(cell.id), repairs))
             if into is None and role(cell) == "answer" and cell.cell_type == "markdown":
                 result.append(_rubric(cell))
         for extra in added.get("" if position == 0 else cell.id, []):
@@ -148,7 +173,7 @@ def pour(submission: NotebookNode, source: NotebookNode, into: NotebookNode | No
             result.append(make(extra.source, id=f"added-{number}", metadata={"course": {"role": "added"}}))
     notebook = nbformat.v4.new_notebook(cells=result, metadata=copy.deepcopy(source.metadata))
     notebook.nbformat_minor = 5
-    return Poured(notebook, tuple(repairs))
+    return Poured(notebook, tuple(repairs), _nothing_to_grade(submission, found, incomplete), lost)
 
 
 def model_answer(cell: NotebookNode) -> str:
