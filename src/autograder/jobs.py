@@ -55,7 +55,8 @@ class Job:
         cells = [(cell.cell_type, cell.source, cell.get("attachments")) for cell in notebook.cells]
         files = hashlib.sha256(self.files).hexdigest() if self.files else None
         settings = dataclasses.asdict(self.settings)
-        parts = [FORMAT, cells, course["names"], course.get(UNREADABLE), files, settings, digest(self.secret)]
+        told = course["names"], course.get(UNREADABLE), course.get("lost")
+        parts = [FORMAT, cells, *told, files, settings, digest(self.secret)]
         return digest(json.dumps(parts, sort_keys=True))
 
 
