@@ -242,6 +242,55 @@ def replay(
 
 
 @app.command()
+def feedback(
+    assignment: Assignment = "gcnn",
+    root: Root = Path("."),
+    students: Annotated[
+        list[str] | None, typer.Option("--student", help="whose, may be repeated; by default all who are graded")
+    ] = None,
+    archive: Annotated[
+        Path | None, typer.Option("--zip", help="pack the pages into this file, named as the LMS asks for")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="how many processes; by default as many as it is worth")
+    ] = None,
+    final: Annotated[bool, typer.Option("--final", help="refuse while anything waits for a person")] = False,
+) -> None:
+    """Write each student's feedback: one page that needs nothing else. Says who still waits for a person.
+
+    A page that is still true is not written again; one whose points, marks or comments have changed is.
+    """
+    from rich.progress import Progress
+
+    from autograder import sending
+
+    course = _course(root, assignment)
+    group = sending.read_class(course, students)
+    open_ones = group.still_open()
+    if final and open_ones:
+        raise CourseError(
+            "this is not final, and no page was written. "
+            f"{'. '.join(open_ones)}. "
+            "Decide in the formgrader, or leave out --final"
+        )
+    stale = sending.outdated(course, group.marks)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("writing feedback", total=len(stale))
+        failed = sending.write_pages(course, stale, jobs, lambda *_: progress.advance(task))
+    for name, why in failed.items():
+        console.print(f"[red]{escape(name)}[/]: {escape(why)}")
+    same = len(group.marks) - len(stale)
+    console.print(f"{len(stale) - len(failed)} pages written, {same} unchanged: {course.folder('feedback', 'STUDENT')}")
+    for part in open_ones:
+        console.print(f"[yellow]note:[/] {escape(part)}", soft_wrap=True)
+    if archive is not None and len(failed) < len(group.marks):
+        number = sending.pack(course, group.marks.keys() - failed.keys(), archive)
+        console.print(f"{archive}: {number} pages")
+    if failed:
+        raise CourseError(f"no feedback for {', '.join(sorted(failed))}")
+
+
+@app.command()
 def demo(
     root: Root = Path("."),
     out: Annotated[Path, typer.Option(help="the folder for it; emptied first")] = Path("demo"),

@@ -182,17 +182,15 @@ def what_is_tested(public: str, grade_id: str) -> tuple[str, list[str]]:
     told = re.search(r"All public checks of (.+?) passed\.", public)
     what = told[1] if told else grade_id.removeprefix("test-").replace("-", " ")
     checks: dict[str, None] = {}
-    try:
-        calls = sorted(
-            (node for node in ast.walk(ast.parse(public)) if isinstance(node, ast.Call)), key=lambda node: node.lineno
-        )
-    except SyntaxError:
-        calls = []
-    for call in calls:
-        name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-        named = {keyword.arg: keyword.value for keyword in call.keywords}
-        place = _WORDED.get(name, len(call.args))
-        words = call.args[place] if place < len(call.args) else named.get("otherwise")
+    nodes = [node for node in ast.walk(ast.parse(public)) if isinstance(node, ast.Call | ast.Assert)]
+    for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset)):
+        if isinstance(node, ast.Assert):
+            words = node.msg
+        else:
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+            place = _WORDED.get(name, len(node.args))
+            named = {keyword.arg: keyword.value for keyword in node.keywords}
+            words = node.args[place] if place < len(node.args) else named.get("otherwise")
         if words is not None and (text := _constant(words)):
             checks[text] = None
     return what, list(checks)[:MAX_CHECKS]
@@ -283,9 +281,11 @@ class _Reader:
     def _show(self, title: str, source: Markup | None, cell: NotebookNode, *, errors: bool = True) -> None:
         is_code = cell.cell_type == "code"
         outputs = excerpts.outputs(cell, self.album, errors=errors) if is_code else []
-        if source is not None or outputs:
-            shown = Shown(title, source, is_code, outputs)
-            (self.before if self.here is None else self.here.cells).append(shown)
+        there = self.before if self.here is None else self.here.cells
+        if source is None and there and there[-1].source is None and there[-1].title == title:
+            there[-1].outputs.extend(outputs)
+        elif source is not None or outputs:
+            there.append(Shown(title, source, is_code, outputs))
 
     def _source(self, cell: NotebookNode, text: str | None = None) -> Markup:
         text = cell.source if text is None else text
