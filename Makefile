@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help sandbox demo test test-slow test-all lint format release student grade secret attacks doctor bench figures constraints clean
+.PHONY: help sandbox browser demo test test-slow test-all lint format release student grade secret attacks doctor bench figures constraints clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -18,20 +18,29 @@ $(READY): requirements.txt constraints.txt pyproject.toml src/autograder/pyproje
 	$(BIN)/pip install --quiet --no-deps -e . -e src/autograder
 	@touch $@
 
+# $(call installed,PROGRAMS,PACKAGE,STATUS): where none of the programs is there, install Debian's package if that can be
+# done; else say what to type, and end with the status.
+define installed
+@command -v $(1) >/dev/null || { \
+  if ! command -v apt-get >/dev/null; then how=""; \
+  elif [ "$$(id -u)" = 0 ]; then how="env"; elif sudo -n true 2>/dev/null; then how="sudo"; else how=""; fi; \
+  if [ -z "$$how" ]; then echo "$(2) is missing, and only you can install it: sudo apt-get install $(2)"; exit $(3); fi; \
+  echo "installing $(2)"; { $$how apt-get update -qq && $$how apt-get install -y -qq $(2) >/dev/null; } || exit $(3); }
+endef
+
 sandbox: ## install bubblewrap, in which submissions run, where that can be done
-	@command -v bwrap >/dev/null || { \
-	  if ! command -v apt-get >/dev/null; then how=""; \
-	  elif [ "$$(id -u)" = 0 ]; then how="env"; elif sudo -n true 2>/dev/null; then how="sudo"; else how=""; fi; \
-	  if [ -z "$$how" ]; then echo "bubblewrap is missing, and only you can install it: sudo apt-get install bubblewrap"; exit 1; fi; \
-	  echo "installing bubblewrap"; $$how apt-get update -qq && $$how apt-get install -y -qq bubblewrap >/dev/null; }
+	$(call installed,bwrap,bubblewrap,1)
+
+browser: ## install Chromium, in which tests look at pages, where that can be done; else they are skipped
+	$(call installed,chromium chromium-browser google-chrome,chromium,0)
 
 demo: $(READY) sandbox ## build the release, grade the sample submissions, write feedback and grades (about 6 minutes)
 	$(BIN)/autograder demo
 
-test: $(READY) sandbox lint ## lint and the quick tests (about 10 minutes)
+test: $(READY) sandbox browser lint ## lint and the quick tests (about 10 minutes)
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: $(READY) sandbox ## the tests that train networks and grade whole submissions
+test-slow: $(READY) sandbox browser ## the tests that train networks and grade whole submissions
 	$(BIN)/python -m pytest -m slow
 
 test-all: test test-slow ## every test (under an hour)
