@@ -88,6 +88,8 @@ class Plot:
     """Across the picture."""
     bands: tuple[tuple[float, float], ...] = ()
     """Shaded parts: from and to, percent."""
+    outside: int = 0
+    """How many values lie beyond the axis; they stand at its ends."""
 
 
 def stacked(parts: Iterable[tuple[str, int, str]]) -> list[Bar]:
@@ -97,7 +99,7 @@ def stacked(parts: Iterable[tuple[str, int, str]]) -> list[Bar]:
     bars, x = [], 0.0
     for kind, count, title in parts:
         width = 100 * count / whole
-        bars.append(Bar(x, width, 0, 0, kind, title, str(count) if width >= 5 else ""))
+        bars.append(Bar(x, width, 0, 0, kind, title, str(count) if width >= 1 + 2.2 * len(str(count)) else ""))
         x += width
     return bars
 
@@ -122,7 +124,7 @@ def columns(
     bars = []
     for i, n in enumerate(filled):
         if n:
-            tall = height * n / highest
+            tall = (height - 18) * n / highest  # the rest is for the number above it
             upper = top if i == count - 1 else (i + 1) * step
             title = f"{i * step:g} to {'' if i == count - 1 else 'below '}{upper:g} {what}: {n}"
             bars.append(Bar(100 * i / count, 100 / count, height - tall, tall, "good", title, str(n)))
@@ -185,4 +187,5 @@ def strip(
         tuple(dots),
         tuple(Line(at(x), label) for x, label in lines if low <= x <= high),
         tuple((at(a), at(b)) for a, b in bands),
+        sum(not low <= mark.value <= high for mark in marks),
     )

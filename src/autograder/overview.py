@@ -39,11 +39,11 @@ from autograder.rebinding import REBOUND, REPLACED
 
 NOT_SHOWN = "\N{REPLACEMENT CHARACTER}"
 _STATES = {
-    FINAL: ("full", "all points final"),
-    WAITING: ("part", "waiting for marking by hand"),
-    NOT_GRADED: ("none", "a test could not be decided"),
-    NOT_RUN: ("waiting", "handed in, not graded yet"),
-    MISSING: ("missing", "nothing handed in"),
+    FINAL: ("full", "final"),
+    WAITING: ("part", "waits for marking"),
+    NOT_GRADED: ("none", "not decided"),
+    NOT_RUN: ("waiting", "not graded yet"),
+    MISSING: ("missing", "missing"),
 }
 _OBSERVATIONS = {
     TEST_CHANGED: (
@@ -114,7 +114,7 @@ def render(classroom: Classroom, folder: Path, made: datetime.datetime | None = 
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=_number, duration=duration, memory=_memory, address=lambda path: _address(path, folder)
+        number=_number, duration=duration, clock=_clock, memory=_memory, address=lambda path: _address(path, folder)
     )
     style, script = _asset("overview.css"), _asset("overview.js")
     # Nothing is fetched and nothing runs but these two texts: an id that slipped through unescaped would do nothing.
@@ -160,10 +160,10 @@ def _context(classroom: Classroom) -> dict[str, Any]:
         "seconds": _usage(students, "seconds", _SECONDS, classroom.seconds_limit, duration),
         "memory": _usage(students, "memory_mb", _MEGABYTES, classroom.memory_limit_mb, _memory),
         "not_graded": findings.not_graded(classroom),
-        "unreadable": findings.grouped((s.name, s.unreadable) for s in students if s.unreadable),
-        "repairs": findings.grouped((s.name, repair) for s in students for repair in s.repairs),
+        "repairs": findings.grouped((s.name, repair) for s in students for repair in _repairs(s)),
         "limits": findings.grouped((s.name, limit) for s in students for limit in s.limits),
         "observations": _observations(students),
+        "tests": max((len(student.tests) for student in students), default=0),
         "exercises": list(EXERCISES.values()),
         "FINAL": FINAL,
         "WAITING": WAITING,
@@ -199,7 +199,7 @@ def _network_plot(network: findings.Network) -> charts.Plot:
         for one in network.measured
     ]
     step = 5 if high - low <= 40 else 10
-    ticks = [(x, f"{x:g} %") for x in range(int(low), int(high) + 1, step)]
+    ticks = [(x, f"{x:g}") for x in range(int(low), int(high) + 1, step)]
     lines = [(threshold.at_least, f"at least {threshold.at_least:g} %")]
     if threshold.at_most is not None:
         lines.append((threshold.at_most, f"at most {threshold.at_most:g} %"))
@@ -227,6 +227,12 @@ def _usage(
         "sum": sum(value for value, _ in values),
         "most": [(name, value) for value, name in values[:3]],
     }
+
+
+def _repairs(student: Student) -> list[str]:
+    """A student's repairs, but for changed tests, which stand among the observations."""
+    changed = {seen.detail for seen in student.observations if seen.kind == TEST_CHANGED}
+    return [repair for repair in student.repairs if repair not in changed]
 
 
 def _observations(students: list[Student]) -> list[tuple[str, str, int, list[findings.Group]]]:
@@ -267,6 +273,11 @@ def duration(value: float | datetime.timedelta) -> str:
         if count:
             parts.append(f"{count} {unit}")
     return " ".join(parts)
+
+
+def _clock(seconds: float) -> str:
+    """A time in a table's narrow column: minutes and seconds."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
 def _memory(megabytes: float) -> str:
