@@ -147,10 +147,11 @@ def collect(
         console.print(escape(sentence), soft_wrap=True, highlight=False)
     if dry_run:
         console.print("Nothing was changed: this was --dry-run.")
-    unreadable = [hand.student for hand in done.hand_ins if not hand.readable]
-    if done.problems or unreadable:
-        parts = [f"{shown.counted(len(done.problems), 'file')} not collected"] if done.problems else []
-        parts += [f"{shown.counted(len(unreadable), 'hand-in')} without a notebook"] if unreadable else []
+    problems = sum(not problem.before for problem in done.problems)
+    unreadable = sum(not hand.readable and hand.what != "before" for hand in done.hand_ins)
+    if problems or unreadable:
+        parts = [f"{shown.counted(problems, 'file')} not collected"] if problems else []
+        parts += [f"{shown.counted(unreadable, 'hand-in')} without a notebook"] if unreadable else []
         raise CourseError(f"{', '.join(parts)}: see the list above, put right what can be, and collect again")
 
 

@@ -130,7 +130,8 @@ class _Collecting:
             if student in there:
                 hands[student] = replace(self.before[student], what="before")
         complete_hands = tuple(self._judged(hands[student], due) for student in sorted(hands))
-        self.problems += [old for old in self.old_problems if old.file not in gathered.names]
+        still = (old for old in self.old_problems if old.file not in gathered.names)
+        self.problems += [replace(old, before=True) for old in still]
         students = self.roster.students
         result = Collected(
             made=datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -82,6 +82,8 @@ class Problem:
     """Why; goes on from the name."""
     source: str
     """The download."""
+    before: bool = False
+    """Whether an earlier collecting found it, and the last one's download has no such file."""
 
     def __str__(self) -> str:
         """A sentence."""
@@ -238,7 +240,8 @@ def summary(collected: Collected, dry_run: bool = False) -> list[str]:
         if hand.times > 1 and hand.what != "before":
             result.append(f"{hand.student} handed in {hand.times} times: {hand.file} counts, {hand.why}.")
         result += [f"{hand.student}: {note}." for note in hand.notes if hand.what != "before"]
-    result += [f"Not collected: {problem}." for problem in collected.problems]
+    for problem in collected.problems:
+        result.append(f"Not collected{f' from {problem.source} before' if problem.before else ''}: {problem}.")
     fresh = count["new"] + count["replaced"]
     did = "to be collected" if dry_run else "newly collected"
     kept = "; what was replaced lies in submitted/STUDENT/….earlier" if count["replaced"] and not dry_run else ""
