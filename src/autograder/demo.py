@@ -8,14 +8,17 @@ import shutil
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from autograder import live, sending
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES, dependants
 from autograder.exports import write_csv
+from autograder.overview import write_report
+from autograder.pipeline import Grading
 from autograder.report import Grades, read_grades, table
 from autograder.submissions import Sample, read_sample
+from autograder.workers import workers
 
 
 def broken_promises(sample: Sample, grades: Grades) -> list[str]:
@@ -64,20 +67,23 @@ def run(project: Path, folder: Path, console: Console, only: str, sandbox: str |
     course.release()
     console.print(f"The release is in {course.folder('release')}.")
     samples = [read_sample(path, source) for path in texts]
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("grading", total=len(samples))
-        for sample in samples:
-            progress.update(task, description=f"grading {sample.name}")
-            course.hand_in(sample.name, sample.notebook)
-            course.autograde(sample.name)
-            course.feedback(sample.name)
-            if not console.is_terminal:
-                console.print(f"graded {sample.name}")
-            progress.advance(task)
+    for sample in samples:
+        course.hand_in(sample.name, sample.notebook)
+    names = sorted(sample.name for sample in samples)
+    with workers() as hands:
+        grading = Grading(course, hands, names)
+        live.watch(grading, console)
+    if grading.failed:
+        raise CourseError(f"these could not be entered: {grading.failed}")
+    failed = sending.write_pages(course, names, None, lambda *_: None)
+    if failed:
+        raise CourseError(f"no feedback could be written: {failed}")
+    pages = sending.pack(course, names, folder / "feedback.zip")
+    write_report(course, folder / "report.html")
     with course.gradebook() as gradebook:
         rows = [read_grades(gradebook, sample.name) for sample in samples]
     write_csv(rows, folder / "grades.csv")
     console.print(table(rows, "Sample submissions"))
-    console.print(f"Points are in {folder / 'grades.csv'}, feedback in {folder / 'feedback'}/NAME/gcnn/gcnn.html.")
+    console.print(f"Points: {folder / 'grades.csv'}", f"Report: {folder / 'report.html'}", sep="\n")
+    console.print(f"Feedback: {folder / 'feedback'}/NAME/gcnn/gcnn.html; {pages} pages in {folder / 'feedback.zip'}")
     return [broken for sample, row in zip(samples, rows, strict=True) for broken in broken_promises(sample, row)]
