@@ -5,6 +5,7 @@ before anything is written, `in_words` turns what goes wrong later into one sent
 in a log of nbgrader's.
 """
 
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -17,17 +18,21 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
+from tornado.log import app_log
 
 from autograder.errors import CourseError
 
+# nbgrader logs the traceback of what it raises as well; without this, logging prints it where nobody listens.
+app_log.addHandler(logging.NullHandler())
+
 CONNECT_SECONDS = 10  # that a server may take to answer
-_UPGRADE = "Make a copy of it, then run `nbgrader db upgrade` in the course's folder."
-_SCHEMA = "it was made by another nbgrader. " + _UPGRADE
+UPGRADE = "Make a copy of it, then run `nbgrader db upgrade` in the course's folder."
+_SCHEMA = "it was made by another nbgrader. " + UPGRADE
 
 # What a driver says in English, and what it means. The first that fits; {place} is the gradebook, {detail} the driver's
 # own words.
 _MEANINGS = (
-    (r"database is locked", "another program is writing it. Wait until that is done, or end it, and run this again."),
+    (r"database is locked", "another program is writing it. Wait until it is done, or end it, and run this again."),
     (
         r"readonly database|read-only transaction|not permitted on a read-only",
         "it cannot be written. Give yourself permission to write it and its folder, and run this again.",
@@ -222,7 +227,7 @@ def _check_tables(connection: Connection, db_url: str) -> None:
     if revision == script.get_current_head():
         return
     if revision is None or revision in {known.revision for known in script.walk_revisions()}:
-        raise CourseError(f"the gradebook {where(db_url)} was made by an older nbgrader. {_UPGRADE}")
+        raise CourseError(f"the gradebook {where(db_url)} was made by an older nbgrader. {UPGRADE}")
     raise CourseError(
         f"the gradebook {where(db_url)} was made by a newer nbgrader. Install that one, or restore a copy from before."
     )

@@ -147,11 +147,13 @@ class CourseExport(ExportPlugin):
         """The students that are asked for, by name.
 
         Raises:
-            CourseError: there is no such student or assignment.
+            CourseError: there is no such student or assignment, or nobody at all.
         """
         if unknown := sorted({str(name) for name in self.assignment} - {ASSIGNMENT}):
             raise CourseError(f"there is no assignment {', '.join(unknown)} in this course; there is {ASSIGNMENT}")
         rows = read_class(gradebook, self._handed_in())
+        if not rows:
+            raise CourseError("there is nobody to export: the gradebook knows no student, and nothing was handed in")
         wanted = {str(name) for name in self.student}
         if unknown := sorted(wanted - {row.student for row in rows}):
             raise CourseError(f"the gradebook knows no student {', '.join(unknown)}")
