@@ -12,14 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-import nbformat
-
 from autograder.archives import Member, Refused, Shelf, TooLarge, has_suffix, is_junk, members, plain
 from autograder.collected import Problem, shown
 from autograder.errors import CourseError
-from autograder.intake import UNREADABLE
 from autograder.lms import Lms, Named, detect, utc, zone
 
+_NOTEBOOK = re.compile(r"(?is)[^.].*\.ipynb(\.txt|\.json)?")  # some browsers add a suffix
 T = TypeVar("T")
 Progress = Callable[[Iterable[T], str, int], Iterable[T]]
 """Passes an iterable on, and shows how far it is: what is done, and of how many."""
@@ -243,34 +241,25 @@ def digest(folder: Path) -> str:
 def _name_notebook(folder: Path, assignment: str, notes: list[str]) -> bool:
     """Give the notebook of a hand-in the assignment's name; whether there is one.
 
-    Where it is not clear which notebook that is, `autograder.intake` looks into them. nbgrader sees only what lies at
-    the top. A hand-in without a notebook gets a stand-in, which will be *not graded* for that reason.
+    Where it is not clear which one that is, `autograder.intake` looks into them before grading. nbgrader sees a hand-in
+    only by a notebook at its top: an empty file stands in, which intake knows as unreadable.
     """
     wanted = folder / f"{assignment}.ipynb"
     if wanted.is_file():
         return True
-    found = sorted(
-        (path for path in folder.rglob("*") if path.suffix.lower() == ".ipynb" and path.is_file()),
-        key=lambda path: (len(path.parts), path.name.casefold() != wanted.name, _natural(path.name)),
-    )
-    if not found:
-        reason = "no notebook was handed in, or none that can be read"
-        notes.append(reason)
-        nbformat.write(nbformat.v4.new_notebook(metadata={"course": {UNREADABLE: reason}}), wanted)
-        return False
+    found = [path for path in sorted(folder.rglob("*")) if _NOTEBOOK.fullmatch(path.name) and path.is_file()]
     called = [path for path in found if path.name.casefold() == wanted.name]
-    alike = [path for path in found if re.match(rf"{re.escape(assignment)}(?![a-z])", path.stem.casefold())]
-    alike = [path for path in alike if path.parent == alike[0].parent]
-    for group in (called[:1], alike[-1:], found if len(found) == 1 else []):  # gcnn-2 is newer than gcnn-1
-        if group:
-            if len(found) > 1:
-                notes.append(f"of its {len(found)} notebooks {group[0].relative_to(folder).as_posix()} is taken")
+    whole = [path for path in found if path.suffix.lower() == ".ipynb"]
+    for group in (called, whole if len(found) == 1 else []):
+        if len(group) == 1:
             _move(group[0], wanted)
             return True
-    notes.append(f"none of its {len(found)} notebooks is called {wanted.name}")
-    if not any(path.parent == folder for path in found):
-        _move(found[0], folder / found[0].name)
-    return True
+    wanted.touch()
+    if found:
+        notes.append(f"which of its {len(found)} notebooks counts is decided before grading, by what is in them")
+        return True
+    notes.append("no notebook was handed in, or none that can be read: nothing will be graded")
+    return False
 
 
 def _move(path: Path, to: Path) -> None:
@@ -280,8 +269,3 @@ def _move(path: Path, to: Path) -> None:
         if above == to.parent or any(above.iterdir()):
             return
         above.rmdir()
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """A key that sorts 2 before 10."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d{1,18})", name.casefold())]

@@ -22,11 +22,10 @@ from rich.console import Console
 from sqlalchemy.exc import SAWarning
 from typer.testing import CliRunner
 
-from autograder import cli
+from autograder import cli, intake
 from autograder.collected import read_collected
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.intake import UNREADABLE
 
 BIN = Path(sys.executable).parent
 MOODLE = "{name}_{number}_assignsubmission_file_/{file}"
@@ -363,13 +362,26 @@ def test_a_folder_of_downloads(collect, root, tmp_path):
     code, output, error = collect(folder)
     assert code == 1 and "1 hand-in without a notebook" in error
     found = submitted(root)
-    assert UNREADABLE in nbformat.reads(found.pop("4/gcnn/gcnn.ipynb").decode(), as_version=4).metadata.course
+    assert found.pop("4/gcnn/gcnn.ipynb") == b""
     assert found == {
         "1/gcnn/gcnn.ipynb": notebook("new"),
         "2/gcnn/gcnn.ipynb": notebook("two"),
         "3/gcnn/gcnn.ipynb": notebook("three"),
     }
     assert "1 handed in 2 times" in output and "4: gcnn.ipynb is a link" in output
+
+
+def test_which_of_several_notebooks_counts_is_left_to_intake(collect, root):
+    """Is a hand-in of several notebooks collected whole, and does intake find the one that counts?"""
+    files = {"draft.ipynb": notebook("draft"), "work/gcnn v2.ipynb": notebook("# Exercise 1.2"), "GCNN/x.txt": b"x"}
+    code, output, _ = collect({MOODLE.format(name="Ann", number=1, file=file): files[file] for file in files})
+    assert code == 0 and "which of its 2 notebooks counts" in output
+    assert {f"1/gcnn/{file}": content for file, content in files.items()}.items() <= submitted(root).items()
+    seen = Course(root)
+    assert seen.handed_in() == ["1"] and list(seen.folder("submitted", "1").glob("*.ipynb"))
+    wanted = root / "submitted/1/gcnn/gcnn.ipynb"
+    intake.clear("gcnn", "1", [str(wanted)])
+    assert not intake.notes(wanted.parent, "gcnn").unreadable and wanted.stat().st_size > 0
 
 
 def test_a_single_file_and_a_tar(collect, root, tmp_path):
@@ -531,8 +543,9 @@ def test_an_unreadable_hand_in_gets_a_stand_in_and_replaces_nothing(collect, roo
     assert "2: gcnn.ipynb cannot be read" in output
     found = submitted(root)
     assert found["1/gcnn/gcnn.ipynb"] == notebook("good")
-    stand_in = nbformat.reads(found["2/gcnn/gcnn.ipynb"].decode(), as_version=4)
-    assert "no notebook was handed in" in stand_in.metadata.course[UNREADABLE]
+    assert found["2/gcnn/gcnn.ipynb"] == b"" and "nothing will be graded" in output
+    intake.clear("gcnn", "2", [str(root / "submitted/2/gcnn/gcnn.ipynb")])
+    assert intake.notes(root / "submitted/2/gcnn", "gcnn").unreadable
 
 
 @pytest.mark.parametrize("damage", ["cut", "noise", "empty", "missing", "encrypted", "nothing fits"])
