@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help sandbox browser demo test test-slow test-all lint format release student grade secret attacks doctor bench figures constraints clean
+.PHONY: help sandbox browser postgresql demo test test-slow test-all lint format release student grade secret attacks doctor bench figures constraints clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -34,10 +34,19 @@ sandbox: ## install bubblewrap, in which submissions run, where that can be done
 browser: ## install Chromium, in which tests look at pages, where that can be done; else they are skipped
 	$(call installed,chromium chromium-browser google-chrome,chromium,0)
 
+# Debian's package would set up a server and start it; tests want its programs only.
+INITDB = $(wildcard /usr/lib/postgresql/*/bin/initdb)
+NO_SERVER := /etc/postgresql-common/createcluster.d/no-server.conf
+postgresql: ## install PostgreSQL, of which tests start a server in a folder, where that can be done; else they are skipped
+	@how=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); command -v apt-get >/dev/null && [ -z "$(INITDB)" ] && $$how true 2>/dev/null && { \
+	  $$how mkdir -p $(dir $(NO_SERVER)) && echo "create_main_cluster = false" | $$how tee $(NO_SERVER) >/dev/null; } || true
+	$(call installed,initdb $(INITDB),postgresql,0)
+	@how=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); [ ! -e $(NO_SERVER) ] || $$how rm $(NO_SERVER)
+
 demo: $(READY) sandbox ## build the release, grade the sample submissions, write feedback and grades (about 6 minutes)
 	$(BIN)/autograder demo
 
-test: $(READY) sandbox browser lint ## lint and the quick tests (about 10 minutes)
+test: $(READY) sandbox browser postgresql lint ## lint and the quick tests (about 10 minutes)
 	$(BIN)/python -m pytest -m "not slow"
 
 test-slow: $(READY) sandbox browser ## the tests that train networks and grade whole submissions
