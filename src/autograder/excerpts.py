@@ -110,26 +110,23 @@ def outputs(cell: NotebookNode, album: Album, *, errors: bool = True) -> list[Ou
         album: the page's pictures.
         errors: whether errors are shown.
     """
-    found: list[Output] = []
-    for output in safe_outputs(cell.get("outputs", [])):
-        if output.output_type == "error":
-            if errors:
-                found.append(_error(output))
-        elif output.output_type == "stream":
-            found.append(Output("text", _printed(output.text)))
-        else:
-            found.append(_displayed(output.data, album))
     result: list[Output] = []
-    for output in found:
-        if output.kind == "text" and not output.text.strip():
+    safe = safe_outputs(cell.get("outputs", []))
+    for number, output in enumerate(safe):
+        if len(result) >= MAX_OUTPUTS:
+            result.append(Output("text", f"[… {len(safe) - number} more outputs]"))
+            break
+        if output.output_type == "error":
+            result += [_error(output)] if errors else []
             continue
-        if output.kind == "text" and result and result[-1].kind == "text":
-            result[-1] = Output("text", bounded(result[-1].text.rstrip("\n") + "\n" + output.text))
+        text = output.output_type == "stream"
+        shown = Output("text", _printed(output.text)) if text else _displayed(output.data, album)
+        if shown.kind == "text" and not shown.text.strip():
+            continue
+        if shown.kind == "text" and result and result[-1].kind == "text":
+            result[-1] = Output("text", bounded(result[-1].text.rstrip("\n") + "\n" + shown.text))
         else:
-            result.append(output)
-    if len(result) > MAX_OUTPUTS:
-        missing = len(result) - MAX_OUTPUTS
-        result = [*result[:MAX_OUTPUTS], Output("text", f"[… {missing} more outputs]")]
+            result.append(shown)
     return result
 
 

@@ -90,6 +90,8 @@ class Section:
     """The points of a written answer."""
     untouched: bool = False
     """Whether the answer is what was handed out."""
+    lost: str = ""
+    """Why the answer was not found in the hand-in, or an empty string."""
     comment: Markup | None = None
     """What a person wrote about it."""
     cells: list[Shown] = dataclasses.field(default_factory=list)
@@ -191,7 +193,7 @@ def what_is_tested(public: str, grade_id: str) -> tuple[str, list[str]]:
             place = _WORDED.get(name, len(node.args))
             named = {keyword.arg: keyword.value for keyword in node.keywords}
             words = node.args[place] if place < len(node.args) else named.get("otherwise")
-        if words is not None and (text := _constant(words)):
+        if words is not None and re.search(r"\w", text := _constant(words)):
             checks[text] = None
     return what, list(checks)[:MAX_CHECKS]
 
@@ -292,12 +294,15 @@ class _Reader:
         return excerpts.code(text) if cell.cell_type == "code" else excerpts.words(text, cell.get("attachments"))
 
     def _answer(self, cell: NotebookNode, section: Section) -> None:
-        section.untouched = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
+        section.lost = scrub(self.course.get("lost", {}).get(section.exercise.key, ""))
+        unreadable = section.lost or self.course.get(UNREADABLE)
+        untouched = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
+        section.untouched = untouched and not unreadable
         if comment := self.marks.comments.get(cell.id):
             section.comment = excerpts.words(comment)
         if cell.cell_type == "markdown":
             section.mark = self.marks.cells.get(cell.id, Mark(0.0, section.exercise.points, True, False))
-        if not section.untouched:
+        if not untouched:
             self._show("Your answer", self._source(cell, self._without_question(cell)), cell)
 
     def _without_question(self, cell: NotebookNode) -> str:
