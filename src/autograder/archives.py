@@ -26,6 +26,7 @@ SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".ta
 OTHER_SUFFIXES = (".7z", ".rar", ".gz", ".bz2", ".xz", ".zst", ".lz4", ".ace", ".arj", ".cab", ".iso", ".dmg")
 DEPTH = 3  # archives in archives that are unpacked
 MAX_NAME = 1000  # characters
+SPARE = 100  # notebooks that are taken of a hand-in with too many files, as of one with a whole environment in it
 _BLOCK = 2**16
 _DIRECTORY = 2**26  # bytes of a zip's directory, or of a tar's header
 _PART = 120  # bytes of a file's or folder's name; file systems take 255, and something may be put before or after it
@@ -68,10 +69,10 @@ class Budget:
         """Spend a file.
 
         Raises:
-            TooLarge: there is none left.
+            TooLarge: there is none left, and none of those for notebooks.
         """
         self.files -= 1
-        if self.files < 0:
+        if self.files < -SPARE:
             raise TooLarge("holds more files than a hand-in may (2000)")
 
 
@@ -301,6 +302,7 @@ class Shelf:
     _files: dict[str, Path] = field(default_factory=dict)
     _folders: set[str] = field(default_factory=set)
     _lost: int = 0
+    _full: bool = False
 
     def put(self, name: str, member: Member) -> None:
         """Put a file on the shelf; an archive is unpacked. What cannot be taken is noted.
@@ -329,6 +331,13 @@ class Shelf:
             if relative.casefold() == "timestamp.txt":  # nbgrader would believe it
                 self.notes.append(f"{shown} is the student's own: the date of handing in comes from the LMS")
                 relative = "timestamp of the student.txt"
+            if self.budget.files <= 0 and not name.casefold().endswith(".ipynb"):
+                if not self._full:
+                    self.notes.append(
+                        "it holds more files than a hand-in may (2000): of the rest only notebooks are taken"
+                    )
+                self._full, self._lost = True, self._lost + 1
+                return
             self.budget.take_file()
             path = self._place(relative, shown)
             self._write(path, member)

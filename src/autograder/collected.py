@@ -20,6 +20,7 @@ from autograder.errors import CourseError
 from autograder.spreadsheet import write_tables
 
 RECORD = "collected.json"
+MOST_LISTED = 100  # files that were not collected, in the summary
 WORDS = {
     "new": "collected",
     "replaced": "replaced an earlier one",
@@ -200,17 +201,28 @@ def _local(date: str) -> str:
     return f"{datetime.fromisoformat(date).astimezone():%a %d %b %Y %H:%M}" if date else "no date"
 
 
-def table(collected: Collected) -> Table:
-    """Who has handed in and who has not, for a terminal."""
+def table(collected: Collected, most: int = 60) -> Table:
+    """Who has handed in and who has not, for a terminal.
+
+    Args:
+        collected: what is known.
+        most: how many students are shown. Of more, those of whom there is nothing to say are left to collected.csv.
+    """
     result = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in ("student", "name", "hand-in", "handed in", "late", "from"):
         result.add_column(column, overflow="fold")
-    for hand in collected.hand_ins:
+    hands, missing = collected.hand_ins, collected.missing
+    if len(hands) + len(missing) > most:
+        hands = tuple(hand for hand in hands if hand.late or hand.late_in_lms or hand.times > 1 or not hand.readable)
+        hands, missing = hands[:most], missing[: max(0, most - len(hands))]
+        left = len(collected.hand_ins) + len(collected.missing) - len(hands) - len(missing)
+        result.caption = f"and {counted(left, 'student')} more: collected.csv lists everybody"
+    for hand in hands:
         style = "red" if not hand.readable else "green" if hand.what in ("new", "replaced") else ""
         what = WORDS[hand.what] if hand.readable else "no notebook that can be read"
         cells = [hand.student, hand.name, what, _local(hand.handed_in), lateness(hand), hand.file]
         result.add_row(*map(escape, cells), style=style)
-    for student, name in collected.missing:
+    for student, name in missing:
         result.add_row(escape(student), escape(name), "missing", style="yellow")
     return result
 
@@ -240,8 +252,10 @@ def summary(collected: Collected, dry_run: bool = False) -> list[str]:
         if hand.times > 1 and hand.what != "before":
             result.append(f"{hand.student} handed in {hand.times} times: {hand.file} counts, {hand.why}.")
         result += [f"{hand.student}: {note}." for note in hand.notes if hand.what != "before"]
-    for problem in collected.problems:
+    for problem in collected.problems[:MOST_LISTED]:
         result.append(f"Not collected{f' from {problem.source} before' if problem.before else ''}: {problem}.")
+    if (more := len(collected.problems) - MOST_LISTED) > 0:
+        result.append(f"Not collected: {counted(more, 'more file')}, which collected.csv lists.")
     fresh = count["new"] + count["replaced"]
     did = "to be collected" if dry_run else "newly collected"
     kept = "; what was replaced lies in submitted/STUDENT/….earlier" if count["replaced"] and not dry_run else ""

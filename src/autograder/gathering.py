@@ -17,6 +17,7 @@ from autograder.collected import Problem, shown
 from autograder.errors import CourseError
 from autograder.lms import Lms, Named, detect, utc, zone
 
+MAX_NOTES = 20  # of one hand-in
 _NOTEBOOK = re.compile(r"(?is)[^.].*\.ipynb(\.txt|\.json)?")  # some browsers add a suffix
 T = TypeVar("T")
 Progress = Callable[[Iterable[T], str, int], Iterable[T]]
@@ -216,7 +217,8 @@ def complete(attempt: Attempt, lms: Lms, assignment: str, told: str) -> None:
     attempt.digest = digest(attempt.shelf.folder)
     if attempt.handed_in is not None:
         write_timestamp(attempt.shelf.folder, attempt.handed_in)
-    attempt.shelf.notes = [shown(note)[:500] for note in notes]
+    more = [f"there are {len(notes) - MAX_NOTES} more notes like these"] if len(notes) > MAX_NOTES else []
+    attempt.shelf.notes = [shown(note)[:500] for note in notes[:MAX_NOTES]] + more
 
 
 def write_timestamp(folder: Path, date: datetime) -> None:

@@ -36,7 +36,7 @@ def workplace(submitted: Path, assignment: str) -> Iterator[Path]:
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise CourseError("somebody is collecting into this course: wait until that is done") from error
         for left in submitted.glob(f"{_TEMPORARY}*"):
             shutil.rmtree(left)

@@ -5,6 +5,7 @@ plain ASCII; letters of other alphabets, among which two can look the same, coun
 """
 
 import csv
+import io
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -159,10 +160,12 @@ def read_roster(path: Path, taken: Iterable[str] = ()) -> Roster:
         text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("cp1252", "replace")  # what Excel writes
-    lines = text.splitlines()
-    delimiter = max(",;\t", key=(lines[0] if lines else "").count)
-    rows = csv.reader(lines, delimiter=delimiter)
-    header = [cell.strip().lower() for cell in next(rows, [])]
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error as error:
+        raise CourseError(f"the roster {path} is no CSV: {error}") from error
+    header = [cell.strip().lower() for cell in (rows[0] if rows else [])]
     where: dict[str, int] = {}
     for field, names in _COLUMNS.items():
         found = next((name for name in names if name in header and header.index(name) not in where.values()), None)
@@ -172,7 +175,7 @@ def read_roster(path: Path, taken: Iterable[str] = ()) -> Roster:
         raise CourseError(f"the roster {path} has no column called id in its first line")
     students: list[Student] = []
     seen: dict[str, int] = {}
-    for number, row in enumerate(rows, 2):
+    for number, row in enumerate(rows[1:], 2):
         cells = {field: row[i].strip() if i < len(row) else "" for field, i in where.items()}
         name = cells.get("name") or " ".join(filter(None, (cells.get("first_name"), cells.get("last_name"))))
         student_id = unicodedata.normalize(

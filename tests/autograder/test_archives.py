@@ -253,10 +253,18 @@ def test_entries_that_share_their_bytes_do_not_multiply(unpacked):
     assert set(files(shelf)) <= {"0"} and len(shelf.notes) >= 99
 
 
-def test_too_many_files_are_refused(unpacked):
-    """Does an archive of more files than a hand-in may have end it?"""
+def test_of_too_many_files_only_notebooks_are_taken(unpacked):
+    """Does a hand-in with a whole environment in it keep its notebook, and is that said once?"""
+    inner = zipped(*((f"venv/{i}", b"") for i in range(30)), ("gcnn.ipynb", b"{}"))
+    shelf = unpacked(zipped(("work.zip", inner)), files=10)
+    assert set(files(shelf)) == {"work.zip", "work/gcnn.ipynb", *(f"work/venv/{i}" for i in range(9))}
+    assert len(shelf.notes) == 1 and "only notebooks are taken" in shelf.notes[0]
+
+
+def test_too_many_notebooks_are_refused(unpacked):
+    """Is there an end to notebooks, too?"""
     with pytest.raises(TooLarge, match="more files"):
-        unpacked(zipped(*((f"{i}", b"") for i in range(11))), files=10)
+        unpacked(zipped(*((f"{i}.ipynb", b"") for i in range(112))), files=10)
 
 
 def test_a_tar_that_claims_an_enormous_header_is_damage(tmp_path):

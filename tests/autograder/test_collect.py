@@ -732,3 +732,16 @@ def test_help_says_everything():
         "FILE_OR_FOLDER",
     ):
         assert word in done.stdout
+
+
+def test_a_terminal_shows_what_matters_of_a_large_class(collect, monkeypatch, root):
+    """Of more students than fit, are those shown of whom there is something to say, and the others counted?"""
+    screen = Console(force_terminal=True, width=140, file=io.StringIO())
+    monkeypatch.setattr(cli, "console", screen)
+    download = {f"s{i}_{i}_{100 + i}_gcnn.ipynb": notebook(f"{i}") for i in range(100, 180)}
+    download["late_LATE_999_5_gcnn.ipynb"] = notebook("late")
+    download |= {f"stray {i}": b"x" for i in range(150)}
+    assert collect(download)[0] == 1
+    output = screen.file.getvalue()
+    assert "999" in output and "and 80 students more" in output and "50 more files, which collected.csv lists" in output
+    assert len(list(csv.reader((root / "collected.csv").open(encoding="utf-8", newline="")))) == 1 + 81 + 150
