@@ -178,7 +178,8 @@ def strip(
             same = [mark for mark in pile if mark.kind == kind]
             tall = height * len(same) / tallest
             y -= tall
-            title = f"{len(same)} students, {same[0].title.rpartition(': ')[2]} to {same[-1].title.rpartition(': ')[2]}"
+            first, last = (mark.title.rpartition(": ")[2] for mark in (same[0], same[-1]))
+            title = f"{len(same)} students, {first} to {last}" if len(same) > 1 else same[0].title
             bars.append(Bar(100 * place / places, 100 / places, y, tall, kind, title))
     return Plot(
         height,

@@ -265,9 +265,10 @@ def duration(value: float | datetime.timedelta) -> str:
     seconds = value.total_seconds() if isinstance(value, datetime.timedelta) else value
     if seconds < 10:
         return f"{seconds:.1f} s"
+    seconds = round(seconds)
     units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
     first = next(i for i, (size, _) in enumerate(units) if seconds >= size)
-    parts, left = [], round(seconds)
+    parts, left = [], seconds
     for size, unit in units[first : first + 2]:
         count, left = divmod(left, size)
         if count:
