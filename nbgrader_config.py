@@ -41,6 +41,9 @@ c.HTMLExporter.filters = {"markdown2html": safe.safe_markdown}
 c.GenerateFeedback.exporter_class = feedback.FeedbackExporter
 c.GenerateFeedback.preprocessors = [steps.HideTests, feedback.TellStudent]
 
+# nbgrader's own export quotes nothing, and gives what is not graded 0 points.
+c.ExportApp.plugin_class = "autograder.exports.PointsExport"
+
 # `autograder export --format moodle`: the columns that a system's import asks for; yours may call the grade otherwise.
 c.LmsExport.formats = {
     "moodle": {

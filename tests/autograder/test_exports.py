@@ -9,9 +9,12 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from nbgrader.api import Gradebook
 
 from autograder.course import Course, alembic_on_path
@@ -206,6 +209,26 @@ def test_a_cell_is_what_it_says(value, written):
     assert cell(value) == written
 
 
+ANYTHING = st.one_of(st.sampled_from("=+-@＝;,|\"' \t\r\n1a"), st.characters(exclude_categories=[]))
+TEXTS = st.lists(ANYTHING, max_size=8).map("".join)
+
+
+@given(st.lists(st.lists(TEXTS, min_size=2, max_size=3), max_size=5))
+def test_any_text_stays_in_its_cell_and_runs_nowhere(rows):
+    """Whatever a name is: are there as many lines and cells as before, and is no part of a cell a formula?"""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.csv"
+        write_tables({path: [["a", "b"], *rows]})
+        text = path.read_bytes().decode()
+    assert text.count("\r\n") == len(rows) + 1 and "\n" not in text.replace("\r\n", "")
+    back = list(csv.reader(text.splitlines()))[1:]
+    assert [len(row) for row in back] == [len(row) for row in rows]
+    for value in (part.strip() for row in back for whole in row for part in re.split("[;,|]", whole)):
+        assert value[:1] not in tuple("=+-@＝＋－＠") or is_number(value)
+    for row, written in zip(rows, back, strict=True):
+        assert all(value == wrote for value, wrote in zip(row, written, strict=True) if value.isalnum())
+
+
 def test_the_order_is_that_of_names_every_time(course, tmp_path):
     """Are two files the same, sorted by name and then id?"""
     texts = []
@@ -231,14 +254,15 @@ def test_a_byte_order_mark_on_request(course, tmp_path):
 
 
 def test_nbgraders_command_writes_the_same_file(course, points, tmp_path):
-    """Does `nbgrader export --exporter` give what `autograder export` gives, and its mistakes in a sentence?"""
-    command = [BIN / "nbgrader", "export", "--exporter", "autograder.exports.PointsExport", "--to"]
-    path = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run([*command, tmp_path / "x.csv"], cwd=course.root, capture_output=True, text=True, env=path)
+    """Does `nbgrader export` give what `autograder export` gives, and its mistakes in a sentence?"""
+    command = [BIN / "nbgrader", "export", "--to"]
+    more = {"cwd": course.root, "capture_output": True, "text": True, "timeout": 60}
+    more["env"] = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run([*command, tmp_path / "x.csv"], **more)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "x.csv").read_bytes() == (course.root / "grades.csv").read_bytes()
-    nobody = [*command, tmp_path / "z.csv", "--student=['nobody 100%']"]
-    done = subprocess.run(nobody, cwd=course.root, capture_output=True, text=True, env=path)
+    chosen = ["--exporter", "autograder.exports.CanvasExport", "--student=['nobody 100%']"]
+    done = subprocess.run([*command, tmp_path / "z.csv", *chosen], **more)
     assert done.returncode == 1 and "knows no student nobody 100%" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "z.csv").exists()
 
