@@ -109,6 +109,12 @@ class Roster:
         Raises:
             Unmatched: nobody, or more than one.
         """
+        found = self._find(named)
+        if reason := wrong_id(found):  # a gradebook may hold whatever a folder was once called
+            raise Unmatched(f"is of {found[:40]!r}, whose id {reason}: {self._ask()}")
+        return found
+
+    def _find(self, named: Named) -> str:
         key = normal(named.lms_id)
         if student := self._lms.get(key) or self._emails.get(key):
             return student.id

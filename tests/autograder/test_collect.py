@@ -455,6 +455,16 @@ def test_ids_that_differ_in_case_are_not_two_students(collect, root):
     assert submitted(root) == {"ann/gcnn/gcnn.ipynb": notebook("1")}
 
 
+@pytest.mark.usefixtures("gradebook")
+def test_an_id_of_the_gradebooks_that_is_none(collect, root):
+    """Is a hand-in not collected for a student whose id in the gradebook leads out of submitted/?"""
+    with Course(root).gradebook() as gradebook:
+        gradebook.add_student("../..", first_name="Eve", last_name="Up", lms_user_id="66")
+    code, output, _ = collect({"upeve_66_101_gcnn.ipynb": notebook("x"), "ok_67_102_gcnn.ipynb": notebook("ok")})
+    assert code == 1 and "is of '../..', whose id has the character /" in output
+    assert submitted(root) == {"67/gcnn/gcnn.ipynb": notebook("ok")}
+
+
 def test_two_accounts_are_not_one_student(collect, root, roster):
     """Is somebody who calls himself as another does found out, at once and in a later download?"""
     who = roster("id,name", "alee,Ann Lee", "bray,Bob Ray")
