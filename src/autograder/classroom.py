@@ -1,15 +1,16 @@
 """What is known about a whole class after grading, as plain data: read from the gradebook and from what each run noted.
 
-The gradebook says what everything is worth, and each graded notebook's ``metadata.course`` what its run measured and
-met. Notebooks are read one after the other and only facts are kept, so that a large class needs little memory. Nothing
-here judges: `autograder.findings` says what students have in common, `autograder.overview` shows it.
+The gradebook says what everything is worth, each graded notebook's ``metadata.course`` what its run measured and met,
+and the record of what was collected who handed in twice, or not at all. Notebooks are read one after the other and only
+facts are kept, so that a large class needs little memory. Nothing here judges: `autograder.findings` says what students
+have in common, `autograder.overview` shows it.
 """
 
 import dataclasses
 import datetime
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from nbgrader.api import (
 )
 from nbgrader.utils import parse_utc
 
+from autograder.collected import Collected, HandIn, read_collected
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.notebooks import ASSIGNMENT, role
@@ -77,6 +79,8 @@ class Student:
     """The points, once it is graded."""
     late: datetime.timedelta = datetime.timedelta()
     """By how much it came after the deadline, the student's own extension included."""
+    late_in_lms: bool = False
+    """Whether the LMS marks it as late, whatever its date."""
     tests: Mapping[str, Verdict] = dataclasses.field(default_factory=dict)
     """By the test cell's id."""
     seconds: float | None = None
@@ -121,6 +125,8 @@ class Classroom:
     """How much memory a submission may take now."""
     seconds_limit: float
     """How long a submission's kernels may run now."""
+    collected: Collected | None = None
+    """What was collected, if `autograder collect` did it."""
 
     def __iter__(self) -> Iterator[Student]:
         """The students."""
@@ -132,16 +138,14 @@ class Classroom:
         return [student for student in self if student.grades is not None]
 
 
-def read_classroom(course: Course, expected: Iterable[str] = ()) -> Classroom:
-    """Read what is known about a class.
-
-    Args:
-        course: whose gradebook and graded notebooks are read.
-        expected: students who should have handed in, besides those in the gradebook.
+def read_classroom(course: Course) -> Classroom:
+    """Read what is known about a course's class.
 
     Raises:
-        CourseError: the gradebook does not know the assignment, or another version of it.
+        CourseError: the gradebook does not know the assignment, or another version of it; or the record of what was
+            collected is damaged.
     """
+    collected = read_collected(course)
     handed_in = set(course.handed_in())
     with course.gradebook() as gradebook:
         try:
@@ -150,22 +154,25 @@ def read_classroom(course: Course, expected: Iterable[str] = ()) -> Classroom:
             raise CourseError(f"the gradebook does not know {ASSIGNMENT}: enter it with `make release`") from error
         rows = {row.student: row for row in read_class(gradebook, handed_in)}
     given = Given()
-    students = [_student(course, row, deadline, given) for row in rows.values()]
-    students += [Student(name, MISSING) for name in sorted(set(expected) - rows.keys())]
+    hands = {hand.student: hand for hand in collected.hand_ins} if collected else {}
+    students = [_student(course, row, hands.get(name, HandIn(name)), deadline, given) for name, row in rows.items()]
+    if collected:
+        students += [Student(name, MISSING, person) for name, person in collected.missing if name not in rows]
     limits = course.settings().limits
-    return Classroom(ASSIGNMENT, deadline, tuple(students), limits.memory_mb, limits.submission_seconds)
+    return Classroom(ASSIGNMENT, deadline, tuple(students), limits.memory_mb, limits.submission_seconds, collected)
 
 
-def _student(course: Course, row: Grades, deadline: datetime.datetime | None, given: Given) -> Student:
+def _student(course: Course, row: Grades, hand: HandIn, deadline: datetime.datetime | None, given: Given) -> Student:
     """One student's facts."""
     name = row.student
-    person = " ".join(part for part in (row.first_name, row.last_name) if part)
+    person = " ".join(part for part in (row.first_name, row.last_name) if part) or hand.name
     if Path(name).name != name:  # it names no folder of a student's
         return Student(name, MISSING, person)
     notebook = _graded(course.folder("autograded", name) / f"{ASSIGNMENT}.ipynb")
     if not row.handed_in or notebook is None:
         late = _late(course.folder("submitted", name), deadline)
-        return Student(name, NOT_RUN if row.handed_in else MISSING, person, late=late)
+        state = NOT_RUN if row.handed_in else MISSING
+        return Student(name, state, person, late=late, late_in_lms=hand.late_in_lms)
     noted = notebook.metadata.course
     evidence = noted.evidence
     sandbox = evidence.get("sandbox", {})
@@ -178,6 +185,7 @@ def _student(course: Course, row: Grades, deadline: datetime.datetime | None, gi
         person,
         row,
         datetime.timedelta(seconds=row.seconds_late),
+        hand.late_in_lms,
         tests,
         seconds=evidence.get("seconds", {}).get("all"),
         memory_mb=sandbox.get("peak_memory_mb") or None,

@@ -11,7 +11,6 @@ import datetime
 import hashlib
 import os
 import urllib.parse
-from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from autograder.classroom import (
     Student,
     read_classroom,
 )
+from autograder.collected import Collected
 from autograder.course import Course
 from autograder.exercises import EXERCISES
 from autograder.rebinding import REBOUND, REPLACED
@@ -77,19 +77,18 @@ _MEGABYTES = [(100, "100 MB"), (250, "250"), (500, "500"), (1000, "1 GB"), (2000
 _MEGABYTES += [(16000, "16"), (32000, "32"), (64000, "64 GB")]
 
 
-def write_report(course: Course, path: Path, expected: Iterable[str] = ()) -> Classroom:
+def write_report(course: Course, path: Path) -> Classroom:
     """Write the report about a course's class, and say what is known about it.
 
     Args:
         course: whose gradebook and graded notebooks are read.
         path: the page's file. Links to feedback pages are relative to it.
-        expected: students who should have handed in, besides those in the gradebook.
 
     Raises:
-        CourseError: the gradebook does not know the assignment.
+        CourseError: the gradebook does not know the assignment, or the record of what was collected is damaged.
         OSError: the file cannot be written; one that was there is kept.
     """
-    classroom = read_classroom(course, expected)
+    classroom = read_classroom(course)
     page = render(classroom, path.parent)
     new = path.with_name(f".{path.name}.new")
     new.write_text(page, encoding="utf-8")
@@ -146,7 +145,7 @@ def _context(classroom: Classroom) -> dict[str, Any]:
             (kind, count, f"{words}: {count}")
             for (kind, words), count in ((look, findings.states(classroom)[state]) for state, look in _STATES.items())
         ),
-        "late": [student for student in students if student.late],
+        "late": [student for student in students if student.late or student.late_in_lms],
         "tested": tested,
         "totals": totals,
         "test_points": test_points,
@@ -163,6 +162,7 @@ def _context(classroom: Classroom) -> dict[str, Any]:
         "repairs": findings.grouped((s.name, repair) for s in students for repair in _repairs(s)),
         "limits": findings.grouped((s.name, limit) for s in students for limit in s.limits),
         "observations": _observations(students),
+        **_collected(classroom.collected),
         "tests": max((len(student.tests) for student in students), default=0),
         "exercises": list(EXERCISES.values()),
         "FINAL": FINAL,
@@ -226,6 +226,16 @@ def _usage(
         "median": findings.median(value for value, _ in values),
         "sum": sum(value for value, _ in values),
         "most": [(name, value) for value, name in values[:3]],
+    }
+
+
+def _collected(collected: Collected | None) -> dict[str, Any]:
+    """What collecting met: who handed in several times, what of a hand-in was not taken, and what was nobody's."""
+    hands = collected.hand_ins if collected else ()
+    return {
+        "repeated": [hand for hand in hands if hand.times > 1],
+        "notes": findings.grouped((hand.student, note) for hand in hands for note in hand.notes),
+        "problems": collected.problems if collected else (),
     }
 
 

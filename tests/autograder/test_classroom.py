@@ -10,6 +10,7 @@ from fabricated import DUE, accurate, answered, cells, failed, landed, mark, ope
 
 from autograder import classroom as room
 from autograder.classroom import Observation, read_classroom
+from autograder.collected import Collected, HandIn, write_collected
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.judge import Outcome
@@ -188,10 +189,17 @@ def test_who_handed_nothing_in_is_missing(course):
     outside = course.root.parent / "outside" / ASSIGNMENT
     outside.mkdir(parents=True)
     (outside / f"{ASSIGNMENT}.ipynb").write_text("{}")
-    whole = {student.name: student for student in read_classroom(course, ["expected", "marked"])}
+    hands = (HandIn("marked", "Mary", times=2, why="it is the latest", late_in_lms=True), HandIn("nobody", "No Body"))
+    missing = (("expected", "Ex Pected"), ("noise", "No Ise"))
+    write_collected(
+        course, Collected("2026-11-21T00:00:00+00:00", "canvas", "all.zip", hand_ins=hands, missing=missing)
+    )
+    whole = {student.name: student for student in read_classroom(course)}
     assert whole["../../outside"].state == whole["expected"].state == room.MISSING
     assert whole["../../outside"].person == "Ada Byron" and whole["../../outside"].feedback is None
-    assert whole["marked"].state != room.MISSING
+    assert whole["expected"].person == "Ex Pected" and whole["marked"].person == "Mary"
+    assert whole["marked"].late_in_lms and not whole["early"].late_in_lms
+    assert whole["noise"].state == room.NOT_GRADED  # it came since
 
 
 def test_a_gradebook_without_the_assignment_is_named(project, tmp_path):
