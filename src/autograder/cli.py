@@ -3,6 +3,7 @@
 Commands import what they need when they run: nbgrader and torch take seconds, and ``--help`` should not.
 """
 
+import logging
 import shutil
 import subprocess
 import sys
@@ -279,7 +280,7 @@ def feedback(
         task = progress.add_task("writing feedback", total=len(stale))
         failed = sending.write_pages(course, stale, jobs, lambda *_: progress.advance(task))
     for name, why in failed.items():
-        console.print(f"[red]{escape(name)}[/]: {escape(why)}")
+        console.print(f"[red]{escape(sending.shown(name))}[/]: {escape(sending.shown(why))}")
     same = len(group.marks) - len(stale)
     console.print(f"{len(stale) - len(failed)} pages written, {same} unchanged: {course.folder('feedback', 'STUDENT')}")
     for part in open_ones:
@@ -288,7 +289,7 @@ def feedback(
         number = sending.pack(course, group.marks.keys() - failed.keys(), archive)
         console.print(f"{archive}: {number} pages")
     if failed:
-        raise CourseError(f"no feedback for {', '.join(sorted(failed))}")
+        raise CourseError(f"no feedback for {', '.join(map(sending.shown, sorted(failed)))}")
 
 
 @app.command()
@@ -392,6 +393,8 @@ def doctor(root: Root = Path(".")) -> None:
 
 def main() -> None:
     """Run a command; what went wrong is said in words, without a traceback."""
+    # What is noted of a hand-in is in its evidence, and on the report; a log would say it twice, amid the progress.
+    logging.getLogger("autograder").addHandler(logging.NullHandler())
     try:
         app()
     except CourseError as error:

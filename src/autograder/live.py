@@ -36,6 +36,8 @@ def _sentence(event: Event, maximum: float) -> Text:
     line.append(f" {event.points:g} of {maximum:g}", "bold")
     if event.not_graded:
         line.append(f", {event.not_graded} not graded", "yellow")
+    if event.repairs:
+        line.append(f", repaired ({event.repairs})", "dim")
     if event.kind == HELD:
         line.append(", held until you have seen what changed", "cyan")
     return line

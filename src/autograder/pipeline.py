@@ -8,6 +8,7 @@ gained or lost what.
 
 import contextlib
 import dataclasses
+import json
 import os
 import signal
 import tempfile
@@ -60,6 +61,8 @@ class Event:
     """Of its tests."""
     not_graded: int = 0
     """How many of its tests a person must look at."""
+    repairs: int = 0
+    """How many things had to be put right in the hand-in."""
     reason: str = ""
     """Why it failed."""
 
@@ -221,7 +224,8 @@ class Grading:
 
     def _event(self, kind: str, result: Result, scores: dict[str, float | None]) -> Event:
         points = sum(score or 0.0 for score in scores.values())
-        return Event(kind, result.student, points, sum(score is None for score in scores.values()))
+        repairs = len(json.loads(result.notebook)["metadata"]["course"]["repairs"])
+        return Event(kind, result.student, points, sum(score is None for score in scores.values()), repairs)
 
     def _counted(self, event: Event) -> Event:
         self.counts[event.kind] += 1
