@@ -14,7 +14,8 @@ import secrets
 import shutil
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from typing import Any
 from nbgrader.converters import GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 
-from autograder.collected import Collected, HandIn, read_collected
+from autograder.collected import Collected, HandIn, read_collected, shown
 from autograder.course import Course, alembic_on_path
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
@@ -33,7 +34,7 @@ from autograder.notebooks import ASSIGNMENT
 from autograder.report import exercise_of
 
 MOST_NAMED = 12  # students in a line
-FEW = 20  # pages that one process writes in the time that others take to start
+FEW = 60  # pages that one process writes in the time that others take to start
 _FINGERPRINT = re.compile(rb'<meta name="fingerprint" content="([0-9a-f]+)">')
 _EARLIEST = (1980, 1, 1, 0, 0, 0)  # every entry's date: the same pages give the same zip
 
@@ -56,10 +57,10 @@ class Class:
         }
         lines = []
         for what, who in kinds.items():
-            shown = [f"{student} ({' '.join(numbers)})".removesuffix(" ()") for student, numbers in who.items()]
-            more = [f"and {len(shown) - MOST_NAMED} more"] if len(shown) > MOST_NAMED else []
-            if shown:
-                lines.append(f"{what}: {', '.join([*shown[:MOST_NAMED], *more])}")
+            names = [f"{shown(student)} ({' '.join(numbers)})".removesuffix(" ()") for student, numbers in who.items()]
+            more = [f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
+            if names:
+                lines.append(f"{what}: {', '.join([*names[:MOST_NAMED], *more])}")
         return lines
 
     def waiting(self, *, by_hand: bool) -> dict[str, list[str]]:
@@ -181,13 +182,21 @@ def write_pages(
             pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
             stack.callback(pool.shutdown, cancel_futures=True)
             tasks = {pool.submit(write_page, *folders, student): student for student in students}
-            results = ((tasks[task], task.result()) for task in as_completed(tasks))
+            results = ((tasks[task], _result(task, *folders, tasks[task])) for task in as_completed(tasks))
         for student, why in results:
             if why:
                 failed[student] = why
             if done is not None:
                 done(student, why)
     return failed
+
+
+def _result(task: Future[str], root: Path, project: Path, student: str) -> str:
+    """What a process said; where it died, the page is written here."""
+    try:
+        return task.result()
+    except BrokenProcessPool:
+        return write_page(root, project, student)
 
 
 @functools.lru_cache(maxsize=1)

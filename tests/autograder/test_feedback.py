@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
@@ -412,6 +414,24 @@ def test_a_class_is_written_by_several_processes(course):
     assert write_pages(course, STUDENTS, jobs=2, done=lambda student, why: told.append((student, why))) == {}
     assert {student: page_of(course, student).read_bytes() for student in STUDENTS} == before
     assert sorted(told) == [(student, "") for student in STUDENTS]
+
+
+def test_a_process_that_dies_costs_no_page(course):
+    """Are pages written all the same when every other process is killed, as by a machine that is out of memory?"""
+
+    class Dying:
+        def __init__(self, *_, **__):
+            self.shutdown = mock.Mock()
+
+        def submit(self, *_):
+            task = Future()
+            task.set_exception(BrokenProcessPool("killed"))
+            return task
+
+    page_of(course, "anna").unlink()
+    with mock.patch("autograder.sending.ProcessPoolExecutor", Dying):
+        assert write_pages(course, ["anna", "bert"], jobs=2) == {}
+    assert page_of(course, "anna").is_file()
 
 
 def test_what_is_missing_is_said_in_a_sentence(course, tmp_path, project):
