@@ -13,9 +13,12 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
+from nbgrader.dbutil import upgrade
 from sqlalchemy import create_engine, make_url, text
+from typer.testing import CliRunner
 
 from autograder import database, rehearsal
+from autograder.cli import app
 from autograder.course import Course, alembic_on_path
 from autograder.errors import CourseError
 from autograder.exports import exporter
@@ -24,7 +27,7 @@ from autograder.report import read_class
 from autograder.sandbox import Sandbox
 
 BIN = Path(sys.executable).parent
-STUDENTS = 3  # right, wrong and right again
+STUDENTS = 2  # right and wrong
 
 
 class Server:
@@ -111,12 +114,9 @@ def a_course(root, project, db_url=""):
     return course
 
 
-def autograder(*arguments, **more):
+def autograder(*arguments):
     """Run the command line as an instructor would."""
-    environment = {**os.environ, **more}
-    return subprocess.run(
-        [BIN / "autograder", *map(str, arguments)], capture_output=True, text=True, timeout=300, env=environment
-    )
+    return subprocess.run([BIN / "autograder", *map(str, arguments)], capture_output=True, text=True, timeout=300)
 
 
 def mark(course):
@@ -131,12 +131,14 @@ def mark(course):
 
 @pytest.fixture(scope="module")
 def both(server, project, tmp_path_factory):
-    """The same class, graded and marked on a server and in a file."""
+    """The same class on a server, graded by our command, and in a file, by nbgrader's step; and marked."""
     folder = tmp_path_factory.mktemp("both")
     courses = a_course(folder / "server", project, server.create("gradebook")), a_course(folder / "file", project)
+    done = autograder("grade", "--root", courses[0].root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for student in courses[1].handed_in():
+        courses[1].autograde(student)
     for course in courses:
-        done = autograder("grade", "--root", course.root)
-        assert done.returncode == 0, done.stdout + done.stderr
         mark(course)
     return courses
 
@@ -164,29 +166,18 @@ def test_exports_from_a_server_are_those_from_a_file(both):
     assert (rows["student-0001"]["final"], rows["student-0001"]["status"]) == ("", "waiting for marking")
 
 
-def test_nbgraders_own_commands_work_on_a_server(both):
-    """Do nbgrader's own commands find the same database, also where the environment names it?"""
-    root = both[0].root
-    command = ["nbgrader", "db", "student", "list", f"--course-dir={root}"]
-    done = subprocess.run([BIN / command[0], *command[1:]], cwd=root, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0 and "student-0002" in done.stdout + done.stderr
-
-
-def test_the_environment_names_the_database(server, project, tmp_path):
-    """Is AUTOGRADER_DB_URL enough, and does a folder with its project elsewhere keep its students out of there?"""
-    url = server.create("environment")
+def test_the_environment_names_the_database(both, project, tmp_path, monkeypatch):
+    """Is AUTOGRADER_DB_URL enough for us and for nbgrader, and does a demonstration keep its students out of there?"""
+    url = both[0].directory.db_url
+    monkeypatch.setenv("AUTOGRADER_DB_URL", url)
     (tmp_path / "nbgrader_config.py").write_text((project / "nbgrader_config.py").read_text())
-    done = autograder("export", "--root", tmp_path, AUTOGRADER_DB_URL=url)
-    assert done.stderr.startswith("error: there is nobody to export: the gradebook knows no student")
+    assert rehearsal.snapshot(Course(tmp_path)) == rehearsal.snapshot(both[0])
+    listed = [BIN / "nbgrader", "db", "student", "list"]
+    done = subprocess.run(listed, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "student-0001" in done.stdout + done.stderr
     assert not (tmp_path / "gradebook.db").exists()
-    assert "submitted_assignment" in tables(url)
-    before = os.environ.get("AUTOGRADER_DB_URL")
-    os.environ["AUTOGRADER_DB_URL"] = url
-    try:
-        own = Course(tmp_path / "demo", tmp_path)
-    finally:
-        os.environ.pop("AUTOGRADER_DB_URL") if before is None else os.environ.update(AUTOGRADER_DB_URL=before)
-    assert own.directory.db_url == f"sqlite:///{tmp_path / 'demo' / 'gradebook.db'}"
+    demonstration = Course(tmp_path / "demo", tmp_path)
+    assert demonstration.directory.db_url == f"sqlite:///{tmp_path / 'demo' / 'gradebook.db'}"
 
 
 def tables(url):
@@ -198,11 +189,17 @@ def tables(url):
     return set(found)
 
 
-def test_the_doctor_names_the_server_and_no_password(both):
-    """Does `autograder doctor` say which gradebook it is, without its password?"""
-    done = autograder("doctor", "--root", both[0].root)
-    line = next(line for line in done.stdout.splitlines() if "gradebook" in line)
-    assert "PostgreSQL" in line and "✓" in line and "chalk" not in done.stdout
+def test_the_doctor_names_the_server_and_no_password(both, project, tmp_path, monkeypatch):
+    """Does `autograder doctor` say which gradebook it is, without its password, and what to do if it is none?"""
+    monkeypatch.setattr("autograder.sandbox.doctor.doctor", list)  # the sandbox is not the question
+    found = CliRunner().invoke(app, ["doctor", "--root", str(both[0].root)])
+    (line,) = [line for line in found.output.splitlines() if "gradebook" in line]
+    assert found.exit_code == 0 and "✓" in line and "PostgreSQL" in line and "chalk" not in found.output
+    monkeypatch.setenv("AUTOGRADER_DB_URL", "postgresql://teacher:chalk@/gradebook?host=/tmp/no-such-folder")
+    (tmp_path / "nbgrader_config.py").write_text((project / "nbgrader_config.py").read_text())
+    found = CliRunner().invoke(app, ["doctor", "--root", str(tmp_path)])
+    assert found.exit_code == 1 and "✗" in found.output and "chalk" not in found.output
+    assert "Start it, or correct its address" in " ".join(found.output.split())
 
 
 def test_a_submission_reaches_neither_socket_nor_address(server):
@@ -278,7 +275,7 @@ def test_a_user_who_may_not_make_tables_is_told_so(server):
 
 
 def test_a_gradebook_of_an_older_nbgrader_is_upgraded_as_the_sentence_says(server):
-    """On a server: is an old gradebook refused untouched, and does the command that is named bring it up to date?"""
+    """On a server: is an old gradebook refused untouched, and brought up to date by what the named command does?"""
     url = server.create("old")
     with alembic_on_path(), Gradebook(url) as gradebook:
         gradebook.add_student("anna")
@@ -292,10 +289,8 @@ def test_a_gradebook_of_an_older_nbgrader_is_upgraded_as_the_sentence_says(serve
     with pytest.raises(CourseError, match=r"made by an older nbgrader.*`nbgrader db upgrade`"):
         database.check(url)
     assert tables(url) == before
-    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    command = [BIN / "nbgrader", "db", "upgrade", f"--db={url}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, cwd=server.folder)
-    assert done.returncode == 0, done.stderr
+    with alembic_on_path():
+        upgrade(url)  # what the command does
     engine.dispose()
     database.check(url)
     with alembic_on_path(), Gradebook(url) as gradebook:
