@@ -9,7 +9,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable
 
-from autograder.classroom import NOT_GRADED, NOT_RUN, Classroom, Student
+from autograder.classroom import NOT_GRADED, Classroom
 from autograder.exercises import EXERCISES, Exercise
 from autograder.report import Score
 from autograder.thresholds import GRADING, Threshold
@@ -45,8 +45,8 @@ class Success:
     """Students without any."""
     waiting: int
     """Students whose points are not final: they are in none of the other counts."""
-    failures: tuple[tuple[str, Group], ...] = ()
-    """For tests: the test cell's id and equal messages, the commonest first."""
+    failures: tuple[tuple[Group, tuple[str, ...]], ...] = ()
+    """Equal messages of its tests, the commonest first, each with the test cells' ids."""
 
     @property
     def decided(self) -> int:
@@ -126,20 +126,26 @@ def _kind(score: Score) -> str:
 def successes(classroom: Classroom) -> list[Success]:
     """How the class did in each exercise, in the notebook's order."""
     graded = classroom.graded
-    failed: dict[str, dict[str, list[tuple[str, str]]]] = {key: {} for key in EXERCISES}
+    failed: dict[str, list[tuple[str, str, str]]] = {key: [] for key in EXERCISES}
     for student in graded:
         for cell, test in student.tests.items():
             if test.status == "failed":
-                failed[test.exercise].setdefault(cell, []).append((student.name, test.message))
+                failed[test.exercise].append((student.name, cell, test.message))
     found = []
     for key, exercise in EXERCISES.items():
         counts = Counter(_kind(student.grades.scores[key]) for student in graded if student.grades)
-        groups = [(cell, group) for cell, cases in failed[key].items() for group in grouped(cases)]
-        groups.sort(key=lambda pair: -len(pair[1].students))
-        found.append(
-            Success(exercise, counts["full"], counts["part"], counts["none"], counts["waiting"], tuple(groups))
-        )
+        failures = tuple(_with_cells(failed[key]))
+        found.append(Success(exercise, counts["full"], counts["part"], counts["none"], counts["waiting"], failures))
     return found
+
+
+def _with_cells(cases: list[tuple[str, str, str]]) -> list[tuple[Group, tuple[str, ...]]]:
+    """Group students, test cells and messages by equal messages, each group with its cells in the notebook's order."""
+    cells: dict[str, dict[str, None]] = {}
+    for _, cell, message in cases:
+        cells.setdefault(normalised(message), {})[cell] = None
+    groups = grouped((student, message) for student, _, message in cases)
+    return [(group, tuple(cells[normalised(group.example)])) for group in groups]
 
 
 def networks(classroom: Classroom) -> list[Network]:
@@ -159,23 +165,17 @@ def networks(classroom: Classroom) -> list[Network]:
     return found
 
 
-def not_graded(classroom: Classroom) -> list[tuple[Group, list[str]]]:
+def not_graded(classroom: Classroom) -> list[tuple[Group, tuple[str, ...]]]:
     """Reasons why tests were not graded where that still waits for a person, each with the tests that it holds for."""
-    cells: dict[str, dict[str, None]] = {}
-    cases = []
-    for student in classroom:
-        if student.state != NOT_GRADED:
-            continue
-        for cell, test in student.tests.items():
-            if test.status == "not graded" and student.grades.scores[test.exercise].waiting:
-                cases.append((student.name, test.message))
-                cells.setdefault(normalised(test.message), {})[cell] = None
-    return [(group, list(cells[normalised(group.example)])) for group in grouped(cases)]
-
-
-def not_run(classroom: Classroom) -> list[Student]:
-    """Those whose hand-in lies there and was not graded."""
-    return [student for student in classroom if student.state == NOT_RUN]
+    return _with_cells(
+        [
+            (student.name, cell, test.message)
+            for student in classroom
+            if student.state == NOT_GRADED
+            for cell, test in student.tests.items()
+            if test.status == "not graded" and student.grades.scores[test.exercise].waiting
+        ]
+    )
 
 
 def median(values: Iterable[float]) -> float | None:
