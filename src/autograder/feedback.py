@@ -374,7 +374,7 @@ class TellStudent(NbGraderPreprocessor):
             excerpts.first_line(nb.cells[0].source) if nb.cells else "",
             _graded(path),
             fingerprint(path, source, marks),
-            list(reader.sections.values()),
+            [found for found in reader.sections.values() if found.marks],
             reader.before,
             [scrub(repair) for repair in course.get("repairs", ())],
             scrub(course.get(UNREADABLE, "")),
