@@ -7,11 +7,12 @@ proxy and run in the submission's process; so no probe computes an error or an a
 import contextlib
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
 
+from gcnn.stand_ins import on_stand_ins as on_stand_ins  # a probe of its own module
 from gcnn.training import train_model
 
 
@@ -30,6 +31,25 @@ def _mode(module: nn.Module, training: bool) -> Iterator[None]:
 def _device(module: nn.Module) -> torch.device:
     tensor = next((t for t in [*module.parameters(), *module.buffers()]), None)
     return torch.device("cpu") if tensor is None else tensor.device
+
+
+def _twin(module: nn.Module) -> nn.Module:
+    """A copy of a module. Results that it keeps of its last call, a filter bank say, are copied without their history.
+
+    PyTorch refuses to copy a result that is still tied to what it was computed from; to keep one is no mistake. For
+    parameters and buffers it is, and stays one.
+    """
+    copies: dict[int, object] = {}
+    kept = [v for m in module.modules() for k, v in vars(m).items() if k not in ("_parameters", "_buffers", "_modules")]
+    seen: set[int] = set()
+    while kept:
+        value = kept.pop()
+        if isinstance(value, torch.Tensor) and not value.is_leaf:
+            copies[id(value)] = value.detach().clone()
+        elif isinstance(value, (list, tuple, dict)) and id(value) not in seen:
+            seen.add(id(value))
+            kept.extend(value.values() if isinstance(value, dict) else value)
+    return copy.deepcopy(module, copies)
 
 
 def predict(model: nn.Module, images: torch.Tensor, batch_size: int = 500) -> torch.Tensor:
@@ -81,7 +101,7 @@ def with_state(module: nn.Module, tensors: dict[str, torch.Tensor]) -> nn.Module
     Raises:
         ValueError: a name the module does not have, or another shape.
     """
-    twin = copy.deepcopy(module)
+    twin = _twin(module)
     own = dict([*twin.named_parameters(), *twin.named_buffers()])
     with torch.no_grad():
         for name, value in tensors.items():
@@ -142,30 +162,40 @@ def train_mode(module: nn.Module, flag: bool) -> nn.Module:
 
 def in_dtype(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     """A copy of a module whose floating-point parameters and buffers have another dtype."""
-    return copy.deepcopy(module).to(dtype)
+    return _twin(module).to(dtype)
 
 
 def layer_order(model: nn.Module, x: torch.Tensor) -> list[str]:
     """The modules that hold parameters of their own, by name, in the order in which they first run on ``x``.
 
-    The names are prefixes of those that `state` gives. Modules that never run are left out.
+    The names are prefixes of those that `state` gives. Modules that never run are left out. ``layer.forward(x)`` counts
+    as ``layer(x)`` does; a function of PyTorch that is given a layer's weight does not.
     """
     order: list[str] = []
-    handles = []
-    for name, module in model.named_modules():
-        if next(module.parameters(recurse=False), None) is not None:
 
-            def note(*_: object, name: str = name) -> None:
-                if name not in order:
-                    order.append(name)
+    def noting(name: str, forward: Callable[..., object]) -> Callable[..., object]:
+        def noted(*args: object, **kwargs: object) -> object:
+            if name not in order:
+                order.append(name)
+            return forward(*args, **kwargs)
 
-            handles.append(module.register_forward_pre_hook(note))
-    try:
+        return noted
+
+    with contextlib.ExitStack() as undo:
+        for name, module in model.named_modules():
+            if next(module.parameters(recurse=False), None) is not None:
+                before = vars(module).copy()
+                module.forward = noting(name, module.forward)
+                undo.callback(_put_back, module, before)
         predict(model, x)
-    finally:
-        for handle in handles:
-            handle.remove()
     return order
+
+
+def _put_back(module: nn.Module, before: dict[str, object]) -> None:
+    """Undo a change of a module's ``forward``."""
+    del module.forward
+    if "forward" in before:
+        module.forward = before["forward"]
 
 
 def retrained(model: nn.Module, seed: int) -> nn.Module:

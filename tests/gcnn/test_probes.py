@@ -89,6 +89,39 @@ def test_layer_order_is_the_order_of_execution(model):
     assert probes.layer_order(model, torch.randn(1, 1, 6, 6)) == ["conv", "norm", "head"]
 
 
+def test_layer_order_sees_forward_called_and_leaves_no_trace(model):
+    """Does layer.forward(x) count as layer(x), and is a module's own forward, class's or instance's, back afterwards?"""
+    called = []
+    inner = model.norm.forward
+    model.norm.forward = special = lambda x: called.append(1) or inner(x)
+    direct = nn.Sequential(model, nn.Linear(3, 2))
+    direct.forward = lambda x: direct[1].forward(direct[0].forward(x))
+    assert probes.layer_order(direct, torch.randn(1, 1, 6, 6)) == ["0.conv", "0.norm", "0.head", "1"]
+    assert called and model.norm.forward is special
+    assert "forward" not in vars(model.conv) and "forward" not in vars(direct[1])
+
+
+def test_kept_results_are_copied_without_their_history():
+    """Can a module be copied that keeps what it computed, wherever it keeps it, and is a tied buffer still refused?"""
+
+    class Keeps(nn.Linear):
+        def forward(self, x):
+            self.last = super().forward(x)
+            self.all = {"outputs": [self.last * 2], "me": (self.last,)}
+            self.all["itself"] = self.all
+            return self.last
+
+    layer = Keeps(2, 3)
+    y = layer(torch.ones(1, 2))
+    twin = probes.with_state(layer, {"bias": torch.ones(3)})
+    assert torch.equal(twin.last, y) and not twin.last.requires_grad and layer.last.requires_grad
+    assert twin.all["me"][0] is twin.last and torch.equal(twin.all["outputs"][0], 2 * y)
+    assert probes.in_dtype(layer, torch.float64)(torch.ones(1, 2).double()).dtype == torch.float64
+    layer.register_buffer("average", y * 2)
+    with pytest.raises(RuntimeError, match="deepcopy"):
+        probes.in_dtype(layer, torch.float64)
+
+
 def test_parameter_count_counts_what_is_trained(model):
     """Are frozen parameters and buffers left out?"""
     assert probes.parameter_count(nn.Linear(4, 3)) == 15
