@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -189,16 +190,40 @@ def test_a_file_that_cannot_be_written_is_said_to_be_one(course):
     assert state(course)[0] == before[0] and not left(course)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write what nobody may")
-def test_permissions_are_seen_before_anything_is_begun(course):
-    """Is a file or folder without the permission to write refused at once?"""
-    for path in (course.root / "gradebook.db", course.root):
-        mode = path.stat().st_mode
-        path.chmod(mode & 0o555)
+def as_nobody(step):
+    """What a step prints that is run by a user to whom nothing here belongs; root may write everything."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
         try:
-            assert "it cannot be written" in said(again(course).gradebook().__enter__)
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            os.write(writing, str(step()).encode())
+        except BaseException as error:
+            os.write(writing, f"{type(error).__name__}: {error}".encode())
         finally:
-            path.chmod(mode)
+            os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with os.fdopen(reading) as pipe:
+        return pipe.read()
+
+
+def test_permissions_are_seen_before_anything_is_begun(made):
+    """Is a file, or its folder, without the permission to write refused at once?"""
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to others
+        path = Path(shutil.copy(made / "gradebook.db", folder))
+        for file_mode, folder_mode in ((0o444, 0o777), (0o666, 0o555)):
+            path.chmod(file_mode)
+            Path(folder).chmod(folder_mode)
+            said = as_nobody(lambda: database.check(f"sqlite:///{path}"))
+            assert said.startswith(f"CourseError: the gradebook {path}: it cannot be written. Give yourself permission")
+            assert "cannot be made" in as_nobody(lambda: database.check("sqlite:////proc/new.db"))
+        path.chmod(0o666)
+        Path(folder).chmod(0o777)
+        assert as_nobody(lambda: database.check(f"sqlite:///{path}")) == f"SQLite, {path}"
 
 
 def test_a_full_disk_is_said_to_be_full(course):
