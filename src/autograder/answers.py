@@ -173,12 +173,13 @@ class _Finder:
         written = self._written(name)
         if not written:
             return
-        if not self._is_code(name):
-            block = [self._effective(name, written)]
+        if not self._is_code(name):  # a person reads it: nothing is left out but copies
+            block = list({self.texts[i]: i for i in reversed(written)}.values())[::-1]
         elif good := [i for i in written if self._defines(i, name)]:
-            block = self._with_rest(name, self._effective(name, good))
+            block = self._with_rest(name, [self._effective(name, good)])
         else:
             block = next((block for i in written if (block := self._around(name, i))), [])
+            block = block and self._with_rest(name, block)
         if len(block) > 1:
             self._take(name, block, f"was split over {len(block)} cells: they were joined")
         elif block:
@@ -207,14 +208,18 @@ class _Finder:
                 return block
         return []
 
-    def _with_rest(self, name: str, i: int) -> list[int]:
-        """A cell that defines what was asked for, and those below it that are Python only as its continuation."""
-        block = [i]
-        while len(block) <= MAX_JOINED and self._may_be_part(name, k := block[-1] + 1) and self._binds(k) is None:
-            block.append(k)
-            if self.wanted[name] <= (self._read(self._joined(block)) or frozenset()):
-                return block
-        return [i]
+    def _with_rest(self, name: str, block: list[int]) -> list[int]:
+        """Cells that define what was asked for, and those below them that are Python only as their continuation."""
+        whole, trial = block, list(block)
+        while len(trial) <= MAX_JOINED and self._may_be_part(name, k := trial[-1] + 1) and self._continues(k):
+            trial.append(k)
+            if self.wanted[name] <= (self._read(self._joined(trial)) or frozenset()):
+                whole = list(trial)
+        return whole
+
+    def _continues(self, i: int) -> bool:
+        """Whether a cell begins inside of something: indented, and no Python on its own."""
+        return self.cells[i].source.lstrip("\r\n")[:1] in (" ", "\t") and self._binds(i) is None
 
     def _by_content(self, name: str) -> None:
         """Find an answer in code by what it defines."""
@@ -224,12 +229,12 @@ class _Finder:
         pool += [i for i, other in self.claimed.items() if i not in self.taken and not self._defines(i, other)]
         places = sorted(i for i in pool if self._defines(i, name))
         if written := [i for i in places if self.texts[i] != self.stubs[name]]:
-            block = self._with_rest(name, self._effective(name, written))
+            block = self._with_rest(name, [self._effective(name, written)])
         elif self.claims[name] and self._written(name):
             return
         elif seems := [i for i in pool if _seems_to_define(self.cells[i].source, self.wanted[name])]:
             i = self._effective(name, [i for i in seems if self.texts[i] != self.stubs[name]] or seems)
-            block = self._around(name, i) or [i]
+            block = self._with_rest(name, self._around(name, i) or [i])
         else:
             return
         if self.claims[name] and self.texts[block[0]] == self.stubs[name]:

@@ -17,7 +17,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.salvage import MAX_CONTENT, NoNotebook, parse, read_document
+from autograder.salvage import MAX_CONTENT, NoNotebook, numbered, parse, read_document
 
 MAX_FILE = 500_000_000  # bytes, outputs and all
 MAX_CELLS = 5_000
@@ -123,7 +123,7 @@ def _notebook(document: Any, repairs: list[str], losses: list[str]) -> NotebookN
     taken: set[str] = set()
     result = [_cell(cell, faults, taken, has_ids) for cell in cells]
     for fault, number in faults.items():
-        repairs.append(f"{number} {'cell' if number == 1 else 'cells'} {fault}")
+        repairs.append(f"{numbered(number, 'cell')} {fault}")
         if fault == _NOTHING:
             losses.append(repairs[-1])
     notebook = nbformat.v4.new_notebook(cells=[cell for cell in result if cell is not None])

@@ -68,6 +68,11 @@ def parse(text: str) -> Any:
     return json.loads(text, parse_int=_int, strict=False)
 
 
+def numbered(number: int, thing: str) -> str:
+    """A number of things, in words that fit it."""
+    return f"{number:,} {thing if number == 1 else thing + 's'}"
+
+
 def count_values(data: bytes) -> int:
     """About how many JSON values there are, and never fewer."""
     return sum(data.count(mark) for mark in (b",", b"[", b"{"))
@@ -108,7 +113,7 @@ def _decoded(data: bytes, encoding: str, repairs: list[str], losses: list[str]) 
             text = data.decode("cp1252", "replace")
             repairs.append("the notebook's file was not written as UTF-8: it was read in Windows' encoding")
         else:
-            losses.append(f"the notebook's file is damaged in {text.count(chr(0xFFFD)):,} places")
+            losses.append(f"the notebook's file is damaged in {numbered(text.count(chr(0xFFFD)), 'place')}")
             repairs.append(f"{losses[-1]}: a � stands for each")
     if encoding not in ("utf-8", "utf-8-sig") and count_values(text.encode("utf-8", "replace")) > MAX_VALUES:
         raise NoNotebook("the notebook's file holds too many values")
@@ -191,7 +196,7 @@ def _document(text: str, repairs: list[str], losses: list[str]) -> Any:
             if found is None:
                 raise NoNotebook("the file is no notebook: there is neither the beginning of one in it nor a cell")
             start = found.start()
-            repairs.append(f"{start:,} characters before the notebook's beginning were left out")
+            repairs.append(f"{numbered(start, 'character')} before the notebook's beginning: left out")
     try:
         document, end = _decoder.raw_decode(text, start)
     except (ValueError, RecursionError) as error:
@@ -200,7 +205,7 @@ def _document(text: str, repairs: list[str], losses: list[str]) -> Any:
         return _complete_cells(text, isinstance(error, RecursionError), repairs, losses)
     if rest := text[end:].strip():
         another = " (another notebook begins there)" if _START.search(rest) else ""
-        repairs.append(f"{len(rest):,} characters after the notebook's end were left out{another}")
+        repairs.append(f"{numbered(len(rest), 'character')} after the notebook's end{another}: left out")
     return document
 
 
@@ -225,8 +230,7 @@ def _ours(text: str, repairs: list[str]) -> Any:
         documents = [None]
     if not all(isinstance(each, dict) and {"cells", "worksheets"} & each.keys() for each in documents):
         raise NoNotebook("the notebook holds a merge that was never finished, and its sides are not both notebooks")
-    many = "conflict" if merges == 1 else "conflicts"
-    repairs.append(f"the notebook held {merges} merge {many}: our side counts, which stands first")
+    repairs.append(f"the notebook held {numbered(merges, 'merge conflict')}: our side counts, which stands first")
     return documents[0]
 
 
@@ -251,8 +255,8 @@ def _complete_cells(text: str, nested: bool, repairs: list[str], losses: list[st
     if complete:
         repairs.append(f"the notebook's file is damaged or breaks off after its last cell: all {len(cells)} were read")
     else:
-        losses.append(f"the notebook's file is damaged or breaks off after {len(cells)} complete cells")
-        repairs.append(f"{losses[-1]}: these were read, and nothing after them")
+        losses.append(f"the notebook's file is damaged or breaks off after {numbered(len(cells), 'complete cell')}")
+        repairs.append(f"{losses[-1]}: what stands before was read, and nothing after it")
     return {"cells": cells}
 
 

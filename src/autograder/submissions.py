@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 from autograder.answers import Found, find_answers
 from autograder.exercises import EXERCISES, dependants
 from autograder.notebooks import as_released, regions, role
+from autograder.salvage import numbered
 
 _SAMPLE = re.compile(r'# %% \[markdown\] start="(model|release)"(?: without="([^"]*)")?(?: loses="([^"]*)")?')
 
@@ -156,7 +157,7 @@ def pour(
             repairs.append(f"the cell {name!r} was missing: the course's own is used")
     firsts = matched | {name: places[0] for name, places in found.places.items() if name not in found.moved}
     if out := _out_of_order([firsts[name] for name in released if name in firsts]):
-        repairs.append(f"{out} {'cell' if out == 1 else 'cells'} stood elsewhere: the course's order is used")
+        repairs.append(f"{numbered(out, 'cell')} stood elsewhere: the course's order is used")
 
     handed_in = {name: cells[i] for name, i in matched.items()}
     handed_in |= {name: _joined([cells[i] for i in places], released[name]) for name, places in found.places.items()}

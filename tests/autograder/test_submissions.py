@@ -137,6 +137,205 @@ def test_a_cells_type_is_restored(handed_in, source):
     assert "had become a markdown cell" in poured.repairs[0]
 
 
+def place(notebook, name):
+    """The index of the cell with this id."""
+    return next(i for i, cell in enumerate(notebook.cells) if cell.id == name)
+
+
+def code(text, **more):
+    """A cell of code."""
+    return nbformat.v4.new_code_cell(text, **more)
+
+
+def words(text, **more):
+    """A cell of text."""
+    return nbformat.v4.new_markdown_cell(text, **more)
+
+
+WHOLE = "class C4:\n    def product(r, s):\n        return (r + s) % 4\n\n    def inverse(r):\n        return -r % 4"
+FIRST, SECOND = WHOLE.split("\n\n")
+
+
+@pytest.mark.parametrize("ids", ["first", "second", "both"])
+def test_an_answer_that_was_split_is_joined(handed_in, source, ids):
+    """Is a class whole again that was split in the middle, whichever part has the id, and is it said?"""
+    at = place(handed_in, "c4")
+    metadata = handed_in.cells[at].metadata
+    first = code(FIRST, id="c4" if ids != "second" else "x1", metadata=metadata if ids != "second" else {})
+    second = code(SECOND, id="c4" if ids == "second" else "x2", metadata=metadata if ids != "first" else {})
+    handed_in.cells[at : at + 1] = [first, second]
+    poured = pour(handed_in, source)
+    assert find(poured.notebook, "c4").source.replace("\n\n", "\n") == WHOLE.replace("\n\n", "\n")
+    assert not any(cell.source == SECOND for cell in poured.notebook.cells)
+    assert poured.repairs == ("the answer 'c4' was split over 2 cells: they were joined",)
+
+
+def test_an_answer_in_three_cells_is_joined_where_the_first_says_nothing(handed_in, source):
+    """Is the definition found that stands in cells below the one with the id?"""
+    at = place(handed_in, "c4")
+    handed_in.cells[at].source = "# my answer:"
+    handed_in.cells[at + 1 : at + 1] = [code(FIRST), code(SECOND), code("C4.inverse(1)")]
+    poured = pour(handed_in, source)
+    assert find(poured.notebook, "c4").source == f"# my answer:\n{FIRST}\n{SECOND}"
+    assert poured.notebook.cells[place(poured.notebook, "c4") + 1].source == "C4.inverse(1)"
+
+
+def test_parts_that_stand_for_themselves_stay_apart(handed_in, source):
+    """Are a helper before an answer, and an own cell after it, left as cells of their own?"""
+    at = place(handed_in, "c4")
+    handed_in.cells[at].source = WHOLE
+    handed_in.cells.insert(at + 1, code("%timeit C4.inverse(1)\nprint(C4)"))
+    handed_in.cells.insert(at, code("four = 4"))
+    poured = pour(handed_in, source)
+    assert find(poured.notebook, "c4").source == WHOLE and poured.repairs == ()
+
+
+def test_a_mistake_is_not_repaired(handed_in, source):
+    """Is an answer that is no Python poured as it is, and its neighbours not drawn into it?"""
+    find(handed_in, "c4").source = "class C4:\n    def product(r, s)\n        return 0"
+    handed_in.cells.insert(place(handed_in, "c4") + 1, code("x = 1"))
+    poured = pour(handed_in, source)
+    assert find(poured.notebook, "c4").source == "class C4:\n    def product(r, s)\n        return 0"
+    assert poured.repairs == ()
+
+
+@pytest.mark.parametrize("kind", ["untouched", "emptied", "deleted"])
+def test_an_answer_pasted_at_the_end_is_found_with_its_helper(handed_in, source, kind):
+    """Does an answer in a student's own cell count, with the own cell above it that it uses?"""
+    if kind == "emptied":
+        find(handed_in, "c4").source = " "
+    elif kind == "deleted":
+        del handed_in.cells[place(handed_in, "c4")]
+    handed_in.cells += [code("unrelated = 1"), code("four = 4"), code(WHOLE.replace("4\n", "four\n")), code("print(1)")]
+    poured = pour(handed_in, source)
+    assert find(poured.notebook, "c4").source == "four = 4\n" + WHOLE.replace("4\n", "four\n")
+    assert [cell.source for cell in poured.notebook.cells[-2:]] == ["unrelated = 1", "print(1)"]
+    assert len(poured.repairs) == 1 and "'c4' was found by what it defines" in poured.repairs[0]
+
+
+def test_an_answer_in_a_free_cell_or_under_another_id_is_found(handed_in, source):
+    """Is an answer found in a playground cell, and one in a copy of another answer's cell?"""
+    find(handed_in, "playground-2").source = "class D4:\n    product = inverse = print"
+    find(handed_in, "c4").source = WHOLE
+    copied = copy.deepcopy(find(handed_in, "c4"))
+    copied.source = ANSWER
+    handed_in.cells.insert(place(handed_in, "rotate-p4"), copied)
+    poured = pour(handed_in, source)
+    assert find(poured.notebook, "d4").source.startswith("class D4:\n    product = inverse")
+    assert find(poured.notebook, "rotate-p4").source == ANSWER and find(poured.notebook, "c4").source == WHOLE
+    assert find(poured.notebook, "playground-2").source == find(source, "playground-2").source
+
+
+def test_of_written_copies_the_one_that_the_tests_saw_counts(handed_in, source):
+    """Does the last copy before the tests count, and is no stub left that would undo it?"""
+    at = place(handed_in, "rotate-p4")
+    copies = [copy.deepcopy(handed_in.cells[at]) for _ in range(4)]
+    for cell, text in zip(copies, ["first", "second", None, "after the tests"], strict=True):
+        cell.source = ANSWER.replace("my_own", text.replace(" ", "_")) if text else cell.source
+    handed_in.cells[at : at + 1] = copies[:3]
+    handed_in.cells.append(copies[3])
+    poured = pour(handed_in, source)
+    assert find(poured.notebook, "rotate-p4").source == copies[1].source
+    assert copies[2].source not in [cell.source for cell in poured.notebook.cells]
+    assert poured.notebook.cells[-1].source == copies[3].source
+    assert poured.repairs[0].startswith("4 cells had the id of the answer 'rotate-p4'")
+
+
+@pytest.mark.parametrize("lost", ["id and tests", "id, as raw text"])
+def test_an_answer_without_id_is_found_whatever_its_cell_became(handed_in, source, lost):
+    """Is code found by what it defines in a cell of another type, also where it is no Python as a whole?"""
+    at = place(handed_in, "rotate-p4")
+    text = ANSWER + ("\nreturn" if lost == "id and tests" else "")
+    handed_in.cells[at] = nbformat.v4.new_raw_cell(text)
+    if lost == "id and tests":
+        del handed_in.cells[at + 1 : at + 3]
+        text += "("  # no Python at all
+        handed_in.cells[at].source = text
+    poured = pour(handed_in, source)
+    assert find(poured.notebook, "rotate-p4").source == text
+    assert find(poured.notebook, "rotate-p4").cell_type == "code"
+    assert any("had become a raw cell" in repair for repair in poured.repairs)
+
+
+def test_words_without_id_are_found_by_heading_or_place(handed_in, source):
+    """Is a written answer found by its heading wherever it stands, and without one by its place?"""
+    for name, text in {"why-pool": "It is invariant.", "why-gap": "no heading here", "unique-inverse": "h = k"}.items():
+        cell = find(handed_in, name)
+        kept = cell.source.replace("YOUR ANSWER HERE", text)
+        handed_in.cells[place(handed_in, name)] = words(text if name == "why-gap" else kept)
+    moved = handed_in.cells.pop(7)
+    handed_in.cells.append(moved)
+    poured = pour(handed_in, source)
+    assert find(poured.notebook, "why-pool").source.endswith("It is invariant.\n")
+    assert find(poured.notebook, "why-gap").source == "no heading here"
+    assert find(poured.notebook, "unique-inverse").source.endswith("h = k\n")
+    assert sum("found by its heading" in repair for repair in poured.repairs) == 2
+    assert sum("found by its place" in repair for repair in poured.repairs) == 1
+
+
+@pytest.mark.parametrize("make", [words, code, nbformat.v4.new_raw_cell])
+def test_words_below_their_cell_are_joined_with_it(handed_in, source, make):
+    """Is an answer that stands in a new cell below the untouched one no silent zero?"""
+    stub = find(handed_in, "why-pool").source
+    handed_in.cells.insert(place(handed_in, "why-pool") + 1, make("Because it's invariant: $a = b$."))
+    poured = pour(handed_in, source)
+    assert find(poured.notebook, "why-pool").source == f"{stub}\n\nBecause it's invariant: $a = b$."
+    assert poured.repairs == ("the answer 'why-pool' stood in a cell below its own: the two were joined",)
+
+
+def test_words_that_were_split_are_joined(handed_in, source):
+    """Are the parts of a written answer that all have its id one again, with their pictures, and copies only once?"""
+    at = place(handed_in, "why-pool")
+    parts = [copy.deepcopy(handed_in.cells[at]) for _ in range(3)]
+    parts[0].source, parts[1].source, parts[2].source = "One ![a](attachment:a.png)", "two", "two"
+    parts[0].attachments = {"a.png": {"image/png": "AAAA"}}
+    handed_in.cells[at : at + 1] = parts
+    poured = pour(handed_in, source)
+    answer = find(poured.notebook, "why-pool")
+    assert answer.source == "One ![a](attachment:a.png)\n\ntwo" and answer.attachments == parts[0].attachments
+    assert poured.repairs == ("the answer 'why-pool' was split over 2 cells: they were joined",)
+
+
+def test_cells_in_another_order_are_put_back(handed_in, source):
+    """Are moved tests and answers where the course has them, and is it said how many were moved?"""
+    clean = pour(handed_in, source).notebook
+    for name in ("test-c4-product", "d4"):
+        handed_in.cells.append(handed_in.cells.pop(place(handed_in, name)))
+    poured = pour(handed_in, source)
+    assert poured.notebook == clean
+    assert poured.repairs == ("2 cells stood elsewhere: the course's order is used",)
+
+
+def test_a_hand_in_without_any_answer_is_not_graded(handed_in, source):
+    """Is another notebook, an empty one, or one without answer cells no zero but not graded, each with its reason?"""
+    other = nbformat.v4.new_notebook(cells=[code("import numpy\nx = 1"), words("# Chemistry")])
+    assert "seems to be another one" in pour(other, source).unreadable
+    assert pour(nbformat.v4.new_notebook(), source).unreadable == "the notebook is empty"
+    assert pour(handed_in, source).unreadable == ""
+    handed_in.cells = [cell for cell in handed_in.cells if role(cell) != "answer"]
+    assert "its answer cells seem to have been deleted" in pour(handed_in, source).unreadable
+    handed_in.cells.insert(4, code(ANSWER))
+    assert pour(handed_in, source).unreadable == ""
+
+
+def test_what_may_be_lost_is_not_graded(handed_in, source):
+    """Of a damaged notebook, are the answers that are missing or damaged open, with those that need them?"""
+    at = place(handed_in, "why-pool")
+    find(handed_in, "rotate-p4").source = ANSWER + "  # \ufffd"
+    handed_in.cells = handed_in.cells[:at]
+    assert pour(handed_in, source).lost == {}
+    poured = pour(handed_in, source, incomplete="the file breaks off")
+    kept = {"unique-inverse", "c4", "d4", "isotropic-conv", "lifting-conv"}
+    assert poured.lost.keys() == EXERCISES.keys() - kept
+    assert poured.lost["why-pool"] == "this answer may have been lost: the file breaks off"
+    assert poured.lost["group-conv"] == "an answer that it needs may have been lost: the file breaks off"
+    assert "the answer 'why-pool' was missing: it is not graded" in poured.repairs
+    assert (
+        "no answer could be read: the file"
+        in pour(nbformat.v4.new_notebook(), source, incomplete="the file").unreadable
+    )
+
+
 def test_outputs_are_left_behind(handed_in, source):
     """Does no output of a hand-in reach the graded notebook?"""
     find(handed_in, "c4").outputs = [nbformat.v4.new_output("stream", text="forged")]

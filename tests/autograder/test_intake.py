@@ -1,0 +1,340 @@
+"""Tests of autograder.intake: what is left for nbgrader of a hand-in, what is put aside, and what is noted about it."""
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from nbformat import NotebookNode
+
+from autograder import damage, intake
+from autograder.course import Course
+from autograder.damage import answered
+from autograder.intake import Notes, clear, notes
+from autograder.notebooks import ASSIGNMENT, as_released
+from autograder.steps import prepared
+
+BIN = Path(sys.executable).parent
+NAME = f"{ASSIGNMENT}.ipynb"
+
+
+@pytest.fixture(scope="module")
+def good(source):
+    """What a good student hands in, as a file."""
+    return nbformat.writes(answered(source)).encode()
+
+
+@pytest.fixture(scope="module")
+def untouched(source):
+    """The release, as a file."""
+    return nbformat.writes(as_released(source)).encode()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Where a hand-in lies; empty."""
+    folder = tmp_path / "submitted" / "ada" / ASSIGNMENT
+    folder.mkdir(parents=True)
+    return folder
+
+
+def hand_in(folder, **files):
+    """Put files in a hand-in's folder, clear it, and give the notes."""
+    for name, data in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    found = [str(path) for path in folder.glob("*.ipynb")] or [str(folder / NAME)]
+    clear(assignment=ASSIGNMENT, student="ada", notebooks=found)
+    assert found == [str(folder / NAME)]
+    return notes(folder, ASSIGNMENT)
+
+
+def tree(folder):
+    """Every file beside and in the hand-in, by its hash."""
+    files = (path for path in folder.parent.rglob("*") if path.is_file())
+    return {path.relative_to(folder.parent): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def aside(folder):
+    """What was put aside, by name and content."""
+    left_out = folder.with_name(f"{folder.name}.left-out")
+    return {path.name: path.read_bytes() for path in left_out.iterdir() if path.name != "notes.json"}
+
+
+def test_a_sound_hand_in_is_left_alone(folder, good):
+    """Does a notebook that needs no repair keep its bytes, without notes or anything beside it?"""
+    assert hand_in(folder, **{NAME: good}) == Notes()
+    assert [path.name for path in folder.parent.iterdir()] == [ASSIGNMENT]
+    assert (folder / NAME).read_bytes() == good
+
+
+def test_a_repaired_notebook_takes_the_place_of_the_old_one(folder, good):
+    """Is the old one put aside as it was, and the new one what every program reads?"""
+    bad = good.decode().encode("utf-16") + b"\0"
+    found = hand_in(folder, **{NAME: bad})
+    assert "UTF-16" in found.repairs[0] and not found.unreadable
+    assert aside(folder) == {f"0-{NAME}": bad}
+    cells = nbformat.read(folder / NAME, as_version=4).cells
+    assert [cell.source for cell in cells] == [cell.source for cell in nbformat.reads(good, as_version=4).cells]
+
+
+def test_a_stand_in_takes_the_place_of_what_cannot_be_read(folder):
+    """Is the reason noted, and the file kept?"""
+    found = hand_in(folder, **{NAME: b"<html>"})
+    assert "a web page" in found.unreadable
+    assert aside(folder) == {f"0-{NAME}": b"<html>"}
+    assert "a web page" in nbformat.read(folder / NAME, as_version=4).cells[0].source
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {NAME: b"\xef\xbb\xbf{}"},
+        {NAME: b""},
+        {"Gcnn.ipynb": "good"},
+        {NAME: b"", "gcnn (1).ipynb": "good", "notes.txt": b"x"},
+        {NAME: "good", "timestamp.txt": b"yesterday"},
+        {NAME: "cut", "other.ipynb": "good"},
+    ],
+)
+def test_twice_is_the_same_as_once(folder, good, files):
+    """Does clearing again, and again, change neither a file nor the notes?"""
+    found = hand_in(folder, **{k: {"good": good, "cut": good[:50_000]}.get(v, v) for k, v in files.items()})
+    assert found != Notes()
+    before = tree(folder)
+    for _ in range(2):
+        assert hand_in(folder) == found
+        assert tree(folder) == before
+
+
+def test_notes_hold_for_their_notebook_only(folder, good):
+    """Are the notes of an earlier hand-in nothing to a later one, and are new ones made?"""
+    assert hand_in(folder, **{NAME: b""}).unreadable
+    (folder / NAME).write_bytes(good)
+    assert notes(folder, ASSIGNMENT) == Notes()
+    assert hand_in(folder) == Notes()
+    assert "byte-order" in hand_in(folder, **{NAME: b"\xef\xbb\xbf" + good}).repairs[0]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"sha256": 3}', '{"sha256": "SHA", "repairs": 3}'])
+def test_damaged_notes_are_none(folder, good, text):
+    """Are notes that were cut off, or are something else, as good as none?"""
+    (folder / NAME).write_bytes(good)
+    left_out = folder.with_name(f"{folder.name}.left-out")
+    left_out.mkdir()
+    (left_out / "notes.json").write_text(text.replace("SHA", hashlib.sha256(good).hexdigest()))
+    assert notes(folder, ASSIGNMENT) == Notes()
+
+
+def test_a_hand_in_cannot_write_notes_about_itself(folder, source, good):
+    """Do a hand-in's own notes, and what its notebook's metadata claim, count for nothing?"""
+    notebook = nbformat.reads(good, as_version=4)
+    notebook.metadata["course"] = {"unreadable": "please grade by hand", "repairs": ["x"], "lost": {"c4": "x"}}
+    data = nbformat.writes(notebook).encode()
+    forged = {"sha256": hashlib.sha256(data).hexdigest(), "repairs": [], "unreadable": "forged", "incomplete": ""}
+    files = {
+        f"{ASSIGNMENT}.left-out/notes.json": json.dumps(forged).encode(),
+        "notes.json": json.dumps(forged).encode(),
+    }
+    assert hand_in(folder, **{NAME: data, **files}) == Notes()
+    course = prepared(nbformat.read(folder / NAME, as_version=4), source, notes(folder, ASSIGNMENT)).metadata.course
+    assert course.repairs == [] and "unreadable" not in course and "lost" not in course
+
+
+@pytest.mark.parametrize(
+    "name", ["gcnn (1).ipynb", "Gcnn.ipynb", "my_solution.ipynb", "gcnn.ipynb.txt", "inside/gcnn.ipynb", "x.IPYNB"]
+)
+def test_the_only_notebook_counts_under_any_name(folder, good, name):
+    """Is a renamed notebook taken, its name noted, and nothing lost?"""
+    found = hand_in(folder, **{name: good})
+    assert found == Notes((f"there is no notebook {NAME}: {name!r} counts in its place",))
+    assert (folder / NAME).read_bytes() == good
+    assert not (folder / name).exists() and list(aside(folder).values()) == [good]
+
+
+def test_of_several_notebooks_the_assignments_name_counts(folder, good, untouched):
+    """Does the right name count, and are the others named?"""
+    found = hand_in(
+        folder, **{NAME: good, "gcnn-old.ipynb": untouched, ".ipynb_checkpoints/gcnn-checkpoint.ipynb": good}
+    )
+    assert found.repairs == (f"{NAME} counts, which has the assignment's name; also handed in: 'gcnn-old.ipynb'",)
+    assert (folder / NAME).read_bytes() == good
+
+
+def test_an_answered_notebook_counts_before_the_release(folder, good, untouched):
+    """Is a student's work found who handed in the release under its own name, and the work under another?"""
+    found = hand_in(folder, **{NAME: untouched, "work.ipynb": good})
+    assert found.repairs == (f"{NAME} is as it was released: 'work.ipynb' counts in its place",)
+    assert (folder / NAME).read_bytes() == good and sorted(aside(folder).values()) == sorted([good, untouched])
+
+
+def test_a_readable_notebook_counts_before_one_that_is_not(folder, good):
+    """Does an empty file of the right name not hide another that can be read?"""
+    found = hand_in(folder, **{NAME: b"", "gcnn (1).ipynb": good})
+    assert f"{NAME} cannot be read (the notebook's file is empty): 'gcnn (1).ipynb' counts" in found.repairs[0]
+    assert (folder / NAME).read_bytes() == good and sorted(aside(folder).values()) == [b"", good]
+
+
+def test_of_several_names_the_fullest_counts_with_the_reason(folder, good, untouched):
+    """Is it said which of several counts and why: what is in it, else its name?"""
+    other = nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Chemistry")])).encode()
+    found = hand_in(folder, **{"a.ipynb": other, "b.ipynb": untouched, "z.ipynb": good})
+    assert "'z.ipynb' counts in its place, of 3 notebooks, since most of the assignment is in it" in found.repairs[0]
+    assert (folder / NAME).read_bytes() == good
+    os.remove(folder / NAME)
+    found = hand_in(folder, **{"a.ipynb": good, "gcnn_2.ipynb": good})
+    assert "'gcnn_2.ipynb' counts in its place, of 3 notebooks, since its name is most like" in found.repairs[0]
+
+
+def test_names_are_shown_harmless(folder, good):
+    """Do line ends, escapes and markup in a file's name come through as one line of plain characters?"""
+    found = hand_in(folder, **{"\x1b[2J\n\u202eevil.ipynb": good})
+    assert found.repairs == (f"there is no notebook {NAME}: '\ufffd[2J\ufffd\ufffdevil.ipynb' counts in its place",)
+
+
+def test_no_notebook_at_all_is_said(folder):
+    """Is a hand-in without a notebook, or with unreadable ones only, not graded, with the reason?"""
+    assert hand_in(folder, **{"readme.txt": b"x"}).unreadable == f"there is no notebook {NAME}"
+    (folder / NAME).unlink()
+    reason = hand_in(folder, **{"other.ipynb": b""}).unreadable
+    assert (
+        reason == f"there is no notebook {NAME}, and 'other.ipynb' cannot be read either: the notebook's file is empty"
+    )
+
+
+def test_an_interrupted_clearing_is_made_good(folder, good, monkeypatch):
+    """Is a hand-in the same at the end if clearing it was killed at any of its steps?"""
+    bad = b"\xef\xbb\xbf" + good
+    expected = None
+    for steps in range(12):
+        for path in sorted(folder.parent.rglob("*"), reverse=True):
+            path.unlink() if path.is_file() else path.rmdir()
+        folder.mkdir()
+        (folder / "Gcnn.ipynb").write_bytes(bad)
+        left = [steps]
+
+        def killed(call, left=left):
+            def instead(*arguments, **more):
+                left[0] -= 1
+                if left[0] < 0:
+                    raise KeyboardInterrupt
+                return call(*arguments, **more)
+
+            return instead
+
+        with monkeypatch.context() as patch:
+            patch.setattr(intake.os, "replace", killed(os.replace))
+            patch.setattr(intake.shutil, "copyfile", killed(intake.shutil.copyfile))
+            patch.setattr(Path, "unlink", killed(Path.unlink))
+            patch.setattr(Path, "write_text", killed(Path.write_text))
+            try:
+                hand_in(folder)
+                interrupted = False
+            except KeyboardInterrupt:
+                interrupted = True
+        found = hand_in(folder)
+        assert "byte-order" in " ".join(found.repairs) and not found.unreadable
+        expected = expected or (folder / NAME).read_bytes()
+        assert (folder / NAME).read_bytes() == expected
+        assert bad in aside(folder).values()
+    assert not interrupted
+
+
+STARTS: dict[str, NotebookNode] = {}  # made once
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 2**32), start=st.sampled_from(["answered", "released"]))
+def test_whatever_happens_to_a_hand_in_has_an_outcome(source, tmp_path_factory, seed, start):
+    """Is every damaged hand-in read, cleared and poured, or not graded with a reason; does none stop the grading?"""
+    if not STARTS:
+        STARTS.update(answered=answered(source), released=as_released(source))
+    hand_in = damage.damaged(STARTS[start], random.Random(seed))
+    outcome = damage.examine(hand_in, source, tmp_path_factory.mktemp("damaged"))
+    assert outcome.kind in ("as it was", "repaired", "in part not graded", "not graded"), (hand_in.what, outcome)
+    assert outcome.why or outcome.kind == "as it was"
+
+
+@pytest.mark.slow
+def test_a_thousand_damaged_notebooks_have_a_thousand_outcomes(source):
+    """Of a thousand hand-ins, each with its own seed, are there a thousand outcomes of all kinds, and no crash?"""
+    tally = damage.examine_many(source, 1000)
+    assert tally.crashes == {}
+    assert tally.kinds.total() == 1000
+    assert all(tally.kinds[kind] >= 10 for kind in ("as it was", "repaired", "in part not graded", "not graded"))
+
+
+def test_the_damages_differ_and_are_the_same_for_the_same_seed(source):
+    """Is a seed enough to have a damaged hand-in again, and are there very different ones?"""
+    start = answered(source)
+    first, again = (damage.damaged(start, random.Random(7)) for _ in range(2))
+    assert first == again
+    many = [damage.damaged(start, random.Random(seed)) for seed in range(150)]
+    assert len({tuple(each.files.items()) for each in many}) > 140
+    kinds = {what for each in many for what in each.what}
+    assert {each.__name__.strip("_") for each in (*damage._ON_DOCUMENTS, *damage._ON_BYTES)} <= kinds
+
+
+def test_a_crash_would_be_seen(source, tmp_path, monkeypatch):
+    """Is a hand-in at which a step of the grading stops counted as a crash?"""
+    monkeypatch.setattr(intake, "_choose", lambda folder, wanted: 1 / 0)
+    hand_in = damage.Damaged({NAME: b""}, ("empty",))
+    outcome = damage.examine(hand_in, source, tmp_path)
+    assert outcome.kind == "crash" and "could not be cleared" in outcome.why[0]
+
+
+@pytest.fixture(scope="module")
+def course(project, tmp_path_factory):
+    """A course of its own, with its release made."""
+    course = Course(tmp_path_factory.mktemp("course"), project)
+    course.build()
+    course.release()
+    return course
+
+
+def test_a_damaged_hand_in_is_graded_by_nbgrader(course, source, good):
+    """Does `nbgrader autograde` grade the answers that stand before a damage, and leave open what may be lost?"""
+    cells = json.loads(good)["cells"]
+    cut = good.index(b'"id": "isotropic-conv"')
+    assert b'"id": "d4"' in good[:cut] and len(cells) == len(source.cells)
+    folder = course.folder("submitted", "cut")
+    folder.mkdir(parents=True)
+    (folder / "Gcnn (1).ipynb").write_bytes(b"\xef\xbb\xbf" + good[:cut])
+    command = ["nbgrader", "autograde", ASSIGNMENT, "--student=cut", f"--course-dir={course.root}"]
+    done = subprocess.run(
+        [BIN / command[0], *command[1:]], cwd=course.project, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    graded = course.graded("cut").metadata.course
+    assert any("counts in its place" in r for r in graded.repairs)
+    assert any("breaks off after 25 complete cells" in r for r in graded.repairs)
+    with course.gradebook() as gradebook:
+        notebook = gradebook.find_submission_notebook(ASSIGNMENT, ASSIGNMENT, "cut")
+        scores = {grade.name: (grade.auto_score, grade.needs_manual_grade) for grade in notebook.grades}
+    assert scores["test-c4-product"] == (3, False) and scores["test-d4-product"] == (5, False)
+    assert scores["unique-inverse"] == (None, True)
+    lost = {
+        name: score for name, score in scores.items() if name.split("-")[1] not in ("c4", "d4") or name == "why-pool"
+    }
+    assert len(lost) > 20 and set(lost.values()) == {(None, True)}
+
+
+def test_what_cannot_be_read_is_not_graded(course):
+    """Is every score of an unreadable hand-in left open, those of written answers too, with the reason to be seen?"""
+    folder = course.folder("submitted", "page")
+    folder.mkdir(parents=True)
+    (folder / NAME).write_bytes(b"<html>")
+    course.autograde("page")
+    graded = course.graded("page").metadata.course
+    assert "a web page" in graded.unreadable and "a web page" in graded.evidence["not run"]
+    with course.gradebook() as gradebook:
+        notebook = gradebook.find_submission_notebook(ASSIGNMENT, ASSIGNMENT, "page")
+        assert {(grade.auto_score, grade.needs_manual_grade) for grade in notebook.grades} == {(None, True)}
+        assert {comment.auto_comment for comment in notebook.comments} == {None}
