@@ -14,6 +14,8 @@ from functools import lru_cache
 import torch
 import torch.nn.functional as F
 
+from gcnn.stand_ins import LAYERS as STAND_INS
+
 Matrix = tuple[tuple[int, int], tuple[int, int]]
 TURN: Matrix = ((0, -1), (1, 0))  # (row, column) -> (-column, row): the right edge's middle goes to the top
 MIRROR: Matrix = ((1, 0), (0, -1))  # (row, column) -> (row, -column): left and right change places
@@ -297,13 +299,36 @@ def check_layers(name: str, layers: list[dict[str, torch.Tensor]]) -> None:
             raise AssertionError(f"layer {i} in the order of execution has {got}, expected {expected}")
 
 
-def network(name: str, layers: list[dict[str, torch.Tensor]], images: torch.Tensor) -> torch.Tensor:
+def _stand_in(layer: str, x: torch.Tensor, values: dict[str, torch.Tensor], **options: int) -> torch.Tensor:
+    """What the stand-in for a layer of the course gives, with these parameters and buffers."""
+    sizes = values["weight"].shape[:2][::-1]
+    with torch.device("meta"):  # its own values are not used
+        module = STAND_INS[layer](*sizes, **options)
+    return torch.func.functional_call(module, values, x)
+
+
+def _convolve(name: str, first: bool, x: torch.Tensor, values: dict[str, torch.Tensor], apart: bool) -> torch.Tensor:
+    """One convolution of a network, the first or a later one; ``apart`` as in `network`."""
+    group = GROUPS[name]
+    if group is None:
+        return _stand_in("IsotropicConv2d", x, values) if apart else isotropic_conv(x, **values)
+    if apart:
+        layer = f"{'' if group is C4 else group.name}{'Lifting' if first else 'Group'}Conv2d"
+        return _stand_in(layer, x, values, kernel_size=3, padding=1)
+    return (lifting_conv if first else group_conv)(x, **values, padding=1, group=group)
+
+
+def network(
+    name: str, layers: list[dict[str, torch.Tensor]], images: torch.Tensor, stand_ins: bool = False
+) -> torch.Tensor:
     """What a network of the course answers, in evaluation mode.
 
     Args:
         name: "c4cnn", "isotropic_cnn", "c4cnn_bn" or "d4cnn".
         layers: parameters and buffers of each layer, in the order of execution.
         images: ``(B, 1, 33, 33)``.
+        stand_ins: whether its layers are those of `gcnn.stand_ins`, as the probe ``on_stand_ins`` builds it, and not
+            the right ones. The pools, the ReLUs and the head are the same.
 
     Returns:
         ``(B, classes)``.
@@ -312,16 +337,15 @@ def network(name: str, layers: list[dict[str, torch.Tensor]], images: torch.Tens
         AssertionError: the layers are not the network's, with the place of the first that differs.
     """
     check_layers(name, layers)
-    group, x, rest = GROUPS[name], images, list(layers)
+    x, rest = images, list(layers)
     for i in range(5):
-        convolution = rest.pop(0)
-        if group is None:
-            x = isotropic_conv(x, **convolution)
-        else:
-            x = (group_conv if i else lifting_conv)(x, **convolution, padding=1, group=group)
+        x = _convolve(name, i == 0, x, rest.pop(0), stand_ins)
         if name == "c4cnn_bn":
             statistics = {key: value for key, value in rest.pop(0).items() if key != "num_batches_tracked"}
-            x = batch_norm(x, **statistics, training=False)[0]
+            if stand_ins:
+                x = _stand_in("GroupBatchNorm2d", x, statistics)
+            else:
+                x = batch_norm(x, **statistics, training=False)[0]
         if i < 4:
             pooled = F.max_pool2d(x.flatten(0, -3)[:, None], 3, stride=2, padding=1)
             x = pooled.reshape(*x.shape[:-2], *pooled.shape[-2:])

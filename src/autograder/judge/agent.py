@@ -17,7 +17,7 @@ import itertools
 
 PROBES = (
     *("predict", "gradients", "state", "with_state", "parameter_count", "train_mode", "in_dtype", "layer_order"),
-    "retrained",
+    *("on_stand_ins", "retrained"),
 )
 MAX_MESSAGE = 2000  # characters of an exception's message
 

@@ -36,8 +36,8 @@ MODULE_NAME = "__test_cell__"
 # The names of `autograder.judge.helpers`, which is imported when a cell uses one of them: it brings torch.
 HELPER_NAMES = frozenset(
     (
-        *("gradients", "in_dtype", "layer_order", "parameter_count", "predict", "raises", "retrained", "state"),
-        *("train_mode", "with_random_state", "with_state"),
+        *("gradients", "in_dtype", "layer_order", "on_stand_ins", "parameter_count", "predict", "raises", "retrained"),
+        *("state", "train_mode", "with_random_state", "with_state"),
     )
 )
 

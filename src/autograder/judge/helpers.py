@@ -109,6 +109,22 @@ def layer_order(model: nn.Module | Remote, x: torch.Tensor) -> list[str]:
     )
 
 
+def on_stand_ins(network: Callable[..., nn.Module] | Remote, n_classes: int | None = None) -> tuple[Any, bool]:
+    """As `gcnn.probes.on_stand_ins`.
+
+    Whether a network stands on stand-ins is the submission's word, and may be a lie: it only chooses with which of two
+    networks of the reference it is compared, on the same layers, and to equal either one is to be built rightly.
+    """
+    if not is_remote(network):
+        if not callable(network):
+            raise Misuse(f"a {type(network).__name__} came where a network's class is expected")
+        return probes.on_stand_ins(network, n_classes)
+    result = run_probe("on_stand_ins", network, n_classes)
+    if type(result) is not tuple or len(result) != 2 or type(result[1]) is not bool:
+        raise Unreadable(f"on_stand_ins gave a {type(result).__name__}")
+    return result
+
+
 def retrained(model: nn.Module | Remote, seed: int) -> nn.Module | Remote:
     """As `gcnn.probes.retrained`; the training is the submission's affair, its predictions are what counts."""
     if not is_remote(model):
@@ -141,6 +157,7 @@ HELPERS: dict[str, Callable[..., Any]] = {
         gradients,
         in_dtype,
         layer_order,
+        on_stand_ins,
         parameter_count,
         predict,
         raises,

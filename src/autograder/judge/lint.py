@@ -7,7 +7,8 @@ submission's name is the submission's, until another function has made something
 import ast
 
 # These take a submission's object and give one back, or give back values.
-GIVE_OBJECTS = {"with_state", "in_dtype", "train_mode", "retrained", "with_random_state"}
+GIVE_OBJECTS = {"with_state", "in_dtype", "train_mode", "retrained", "with_random_state", "on_stand_ins"}
+GIVE_PAIRS = {"with_random_state", "on_stand_ins"}  # an object, and something plain that is the cell's own
 HELPERS = GIVE_OBJECTS | {"predict", "gradients", "state", "parameter_count", "layer_order"}
 ABOUT_OBJECTS = {"isinstance", "issubclass", "type", "id", "vars", "dir", "hasattr", "getattr", "callable", "bool"}
 NEVER = {"setattr", "delattr", "exec", "eval", "compile", "globals", "locals", "__import__", "input", "get_ipython"}
@@ -104,7 +105,7 @@ class _Reader(ast.NodeVisitor):
                     self.origins[name] = origin
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
                 # `layer, values = with_random_state(…)`: the first is an object, the second holds the grader's numbers.
-                made = isinstance(value, ast.Call) and getattr(value.func, "id", "") == "with_random_state"
+                made = isinstance(value, ast.Call) and getattr(value.func, "id", "") in GIVE_PAIRS
                 parts = value.elts if isinstance(value, ast.Tuple) and len(value.elts) == len(targets) else None
                 for i, part in enumerate(targets):
                     element = ELEMENTS.get(origin, origin)
