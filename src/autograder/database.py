@@ -96,6 +96,8 @@ def _is_file(url: URL) -> bool:
 
 def _of_driver(said: str, db_url: str, kind: str = "OperationalError") -> str | None:
     """The sentence for what a driver said; ``None`` for what is nobody's fault but the program's."""
+    if kind.endswith(("IntegrityError", "Violation")):
+        return None  # its words hold a row's own
     detail = _short(said)
     for pattern, meaning in _MEANINGS:
         if re.search(pattern, said):
@@ -106,7 +108,7 @@ def _of_driver(said: str, db_url: str, kind: str = "OperationalError") -> str | 
 
 
 def _short(said: str) -> str:
-    """The last of a driver's lines that says something, in one line."""
+    """What a driver said, in one line: the one that it calls fatal, else the first."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     fatal = [line for line in lines if "FATAL" in line] or lines or ["no reason given"]
     return re.sub(r"^connection failed: ", "", fatal[0])[:200].rstrip(".")
@@ -130,16 +132,6 @@ def in_words(db_url: str) -> Iterator[None]:
     """
     try:
         yield
-    except NoSuchModuleError as error:
-        raise CourseError(
-            f"the gradebook's address begins with {make_url(db_url).drivername!r}, which nothing here understands: "
-            "write postgresql://… or sqlite:///…, see docs/postgresql.md"
-        ) from error
-    except ArgumentError as error:
-        raise CourseError(
-            "the gradebook's address in the settings is no address: write postgresql://USER@HOST/DATABASE, "
-            "see docs/postgresql.md"
-        ) from error
     except (SQLAlchemyError, InvalidEntry) as error:  # the second is what nbgrader makes of the first
         sentence = explain(str(error), db_url)
         if sentence is None:
@@ -160,8 +152,14 @@ def check(db_url: str, *, thorough: bool = False) -> str:
     Raises:
         CourseError: it cannot; one sentence says why and what to do.
     """
-    with in_words(db_url):
+    try:
         url = make_url(db_url)
+    except ArgumentError as error:
+        raise CourseError(
+            "the gradebook's address in the settings is no address: write postgresql://USER@HOST/DATABASE, "
+            "see docs/postgresql.md"
+        ) from error
+    with in_words(db_url):
         is_plain = _is_file(url) and url.database not in (None, "", ":memory:") and "uri" not in url.query
         if is_plain and (kind := _look_at_file(Path(url.database))):
             return kind
@@ -170,7 +168,8 @@ def check(db_url: str, *, thorough: bool = False) -> str:
         with engine.connect() as connection:
             _check_tables(connection, db_url)
             if not _is_file(url):
-                return f"PostgreSQL {'.'.join(map(str, connection.dialect.server_version_info))}, {where(db_url)}"
+                version = ".".join(map(str, connection.dialect.server_version_info or ()))
+                return f"{url.get_backend_name()} {version}, {where(db_url)}"
             if thorough and (found := connection.execute(text("pragma quick_check(1)")).scalar()) != "ok":
                 raise CourseError(_of_driver(f"disk image is malformed: {found}", db_url))
             return f"SQLite, {where(db_url)}"
@@ -184,6 +183,11 @@ def _engine(url: URL, arguments: dict[str, int]) -> Engine:
         raise CourseError(
             f"the gradebook's driver {error.name} is not installed. Run `pip install '{package}'`, "
             "or name another in its address, see docs/postgresql.md"
+        ) from error
+    except NoSuchModuleError as error:
+        raise CourseError(
+            f"the gradebook's address begins with {url.drivername!r}, which nothing here understands: "
+            "write postgresql://… or sqlite:///…, see docs/postgresql.md"
         ) from error
 
 

@@ -245,6 +245,7 @@ def test_a_place_where_no_file_can_be_is_said_to_be_one(tmp_path):
     """Are a missing folder and a folder in the file's place a sentence, and a file that will be made none?"""
     assert "cannot be made" in said(lambda: database.check(f"sqlite:///{tmp_path}/no/such/folder.db"))
     assert "is no file: move away what is there" in said(lambda: database.check(f"sqlite:///{tmp_path}"))
+    assert "is no address: write postgresql://" in said(lambda: database.check("gradebook.db"))
     assert database.check(f"sqlite:///{tmp_path}/new.db").endswith("not made yet, `make release` makes it")
     assert not list(tmp_path.iterdir())
 

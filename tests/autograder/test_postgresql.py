@@ -194,7 +194,7 @@ def test_the_doctor_names_the_server_and_no_password(both, project, tmp_path, mo
     monkeypatch.setattr("autograder.sandbox.doctor.doctor", list)  # the sandbox is not the question
     found = CliRunner().invoke(app, ["doctor", "--root", str(both[0].root)])
     (line,) = [line for line in found.output.splitlines() if "gradebook" in line]
-    assert found.exit_code == 0 and "✓" in line and "PostgreSQL" in line and "chalk" not in found.output
+    assert found.exit_code == 0 and "✓" in line and "postgresql 1" in line and "chalk" not in found.output
     monkeypatch.setenv("AUTOGRADER_DB_URL", "postgresql://teacher:chalk@/gradebook?host=/tmp/no-such-folder")
     (tmp_path / "nbgrader_config.py").write_text((project / "nbgrader_config.py").read_text())
     found = CliRunner().invoke(app, ["doctor", "--root", str(tmp_path)])
@@ -230,6 +230,7 @@ def test_a_submission_reaches_neither_socket_nor_address(server):
             "its server cannot be reached .* Start it, or",
         ),
         ({"drivername": "postgres"}, "begins with 'postgres', which nothing here understands: write postgresql://"),
+        ({"drivername": "mongo"}, "begins with 'mongo'"),
         ({"drivername": "postgresql+pg8000"}, "driver pg8000 is not installed. Run `pip install 'pg8000'`"),
     ],
 )
