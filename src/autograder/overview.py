@@ -91,8 +91,11 @@ def write_report(course: Course, path: Path) -> Classroom:
     classroom = read_classroom(course)
     page = render(classroom, path.parent)
     new = path.with_name(f".{path.name}.new")
-    new.write_text(page, encoding="utf-8")
-    new.replace(path)
+    try:
+        new.write_text(page, encoding="utf-8")
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
     return classroom
 
 
