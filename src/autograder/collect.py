@@ -236,8 +236,6 @@ class _Collecting:
                 final, why = replace(best, handed_in=there.handed_in), why or there.why
         else:
             better, why = self._counts(best, there)
-            if best.digest in there.earlier:
-                better, why = False, "it took that one's place before"
             what, final = ("replaced", best) if better else ("kept", there)
         if there is not None:
             others |= {there.digest, *there.earlier}
@@ -301,6 +299,8 @@ class _Collecting:
         if hand.downloaded and other.downloaded and hand.downloaded != other.downloaded:
             later = datetime.fromisoformat(hand.downloaded) > datetime.fromisoformat(other.downloaded)
             return later, "it is in the newer download; nothing else says which is later"
+        if hand.digest in other.earlier:
+            return False, "it took that one's place before"
         return True, "it was collected last; nothing says which is later"
 
 

@@ -310,6 +310,19 @@ def test_collecting_again_changes_only_what_is_new(collect, root):
     assert "2: unchanged: what came is older" in output.replace(" (s2)", "")
 
 
+def test_without_dates_the_newer_download_counts(collect, root):
+    """Does a newer download count, also where it brings back what was there before, and an older one not?"""
+    one, two = ({MOODLE.format(name="Ann", number=1, file="gcnn.ipynb"): notebook(text)} for text in ("one", "two"))
+    lies = []
+    for download, day in ((one, 10), (two, 11), (one, 10), (two, 11), (one, 12), (two, 12)):
+        code, output, _ = collect(download, date=(2026, 11, day, 12, 0, 0))
+        assert code == 0, output
+        lies.append(submitted(root)["1/gcnn/gcnn.ipynb"])
+    # In the end nothing says which is later, but that "one" took the place of "two".
+    assert lies == [notebook(text) for text in ("one", "two", "two", "two", "one", "one")]
+    assert "it took that one's place before" in output
+
+
 def test_a_hand_in_that_intake_has_changed_is_still_the_same(collect, root):
     """Is what grading did to the files of a hand-in no reason to collect it again?"""
     download = {MOODLE.format(name="Ann", number=1, file=name): notebook(name) for name in ("gcnn.ipynb", "x.ipynb")}
