@@ -291,10 +291,12 @@ def check_layers(name: str, layers: list[dict[str, torch.Tensor]]) -> None:
     if len(layers) != len(shapes):
         raise AssertionError(
             f"{len(layers)} layers with parameters ran, expected {len(shapes)}. "
-            "(A layer runs by layer(x); layer.forward(x) goes unseen.)"
+            "(A layer runs by layer(x); a function that is given its weight, F.linear(x, layer.weight), goes unseen.)"
         )
     for i, (layer, expected) in enumerate(zip(layers, shapes, strict=True), start=1):
         got = {key: tuple(value.shape) for key, value in layer.items()}
+        if i == len(shapes) and len(got.get("weight", ())) > 2 and set(got["weight"][2:]) == {1}:
+            got["weight"] = got["weight"][:2]  # a convolution of one pixel is a linear layer
         if got != expected:
             raise AssertionError(f"layer {i} in the order of execution has {got}, expected {expected}")
 
@@ -352,4 +354,4 @@ def network(
         else:
             x = x.flatten(2).amax(dim=2)
         x = x.clamp(min=0)
-    return x @ rest[0]["weight"].T + rest[0]["bias"]
+    return x @ rest[0]["weight"].flatten(1).T + rest[0]["bias"]

@@ -656,6 +656,19 @@ def test_other_layers_are_named(built):
         reference.network("d4cnn", layers, x)
 
 
+@pytest.mark.parametrize("ones", [1, 2, 3])
+def test_a_head_may_be_a_convolution_of_one_pixel(built, ones):
+    """Is a linear layer written as a convolution the same network, and a larger convolution still another one?"""
+    network, x = built("c4cnn"), normal(1, 2, 1, 33, 33)
+    *layers, head = layers_of(network)
+    as_convolution = {**head, "weight": head["weight"].reshape(10, 128, *[1] * ones)}
+    expected = reference.network("c4cnn", [*layers, head], x)
+    assert torch.equal(reference.network("c4cnn", [*layers, as_convolution], x), expected)
+    larger = {**head, "weight": head["weight"].reshape(10, 32, 4, *[1] * (ones - 1))}
+    with pytest.raises(AssertionError, match="layer 6 in the order of execution"):
+        reference.network("c4cnn", [*layers, larger], x)
+
+
 def test_layers_are_put_in_the_order_of_execution():
     """Are values grouped by layer as the layers run, with nested names, and those of unused layers left out?"""
     values = {

@@ -90,7 +90,7 @@ def test_layer_order_is_the_order_of_execution(model):
 
 
 def test_layer_order_sees_forward_called_and_leaves_no_trace(model):
-    """Does layer.forward(x) count as layer(x), and is a module's own forward, class's or instance's, back afterwards?"""
+    """Does layer.forward(x) count as layer(x), and is a module's own forward back afterwards?"""
     called = []
     inner = model.norm.forward
     model.norm.forward = special = lambda x: called.append(1) or inner(x)
