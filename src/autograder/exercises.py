@@ -17,6 +17,8 @@ class Exercise:
     """Where it stands in the notebook."""
     points: int
     """All its points, tests and marking by hand together."""
+    answer: str = ""
+    """The name that its answer defines; none for an answer in words."""
     needs: tuple[str, ...] = ()
     """The exercises whose answers this one's answer calls. A mistake in one of them may cost points here as well."""
     by_hand: bool = False
@@ -29,23 +31,23 @@ EXERCISES = {
     exercise.key: exercise
     for exercise in (
         Exercise("unique-inverse", "1.1", 5, by_hand=True),
-        Exercise("c4", "1.2", 5),
-        Exercise("d4", "1.3", 8),
-        Exercise("isotropic-conv", "2.1", 12),
-        Exercise("rotate-p4", "2.2", 5),
-        Exercise("lifting-conv", "2.3", 15),
-        Exercise("group-conv", "2.4", 15, needs=("rotate-p4",)),
+        Exercise("c4", "1.2", 5, "C4"),
+        Exercise("d4", "1.3", 8, "D4"),
+        Exercise("isotropic-conv", "2.1", 12, "IsotropicConv2d"),
+        Exercise("rotate-p4", "2.2", 5, "rotate_p4"),
+        Exercise("lifting-conv", "2.3", 15, "LiftingConv2d"),
+        Exercise("group-conv", "2.4", 15, "GroupConv2d", needs=("rotate-p4",)),
         Exercise("why-pool", "3.1", 5, by_hand=True),
-        Exercise("c4cnn", "3.2", 10, needs=("lifting-conv", "group-conv")),
-        Exercise("isotropic-cnn", "3.3", 5, needs=("isotropic-conv",)),
+        Exercise("c4cnn", "3.2", 10, "C4CNN", needs=("lifting-conv", "group-conv")),
+        Exercise("isotropic-cnn", "3.3", 5, "IsotropicCNN", needs=("isotropic-conv",)),
         Exercise("why-gap", "3.4", 5, by_hand=True),
         Exercise("batch-norm-words", "3.5a", 2, by_hand=True),
-        Exercise("batch-norm", "3.5b", 4),
-        Exercise("c4cnn-bn", "3.5c", 4, needs=("lifting-conv", "group-conv", "batch-norm")),
-        Exercise("d4-action", "4a", 3, bonus=True),
-        Exercise("d4-lifting-conv", "4b", 4, needs=("d4-action",), bonus=True),
-        Exercise("d4-group-conv", "4b", 4, needs=("d4-action",), bonus=True),
-        Exercise("d4cnn", "4c", 4, needs=("d4-lifting-conv", "d4-group-conv"), bonus=True),
+        Exercise("batch-norm", "3.5b", 4, "GroupBatchNorm2d"),
+        Exercise("c4cnn-bn", "3.5c", 4, "C4CNNWithBatchNorm", needs=("lifting-conv", "group-conv", "batch-norm")),
+        Exercise("d4-action", "4a", 3, "transform_p4m", bonus=True),
+        Exercise("d4-lifting-conv", "4b", 4, "D4LiftingConv2d", needs=("d4-action",), bonus=True),
+        Exercise("d4-group-conv", "4b", 4, "D4GroupConv2d", needs=("d4-action",), bonus=True),
+        Exercise("d4cnn", "4c", 4, "D4CNN", needs=("d4-lifting-conv", "d4-group-conv"), bonus=True),
     )
 }
 
@@ -62,3 +64,13 @@ def dependants(keys: Iterable[str]) -> set[str]:
     while more := {e.key for e in EXERCISES.values() if reached & set(e.needs)} - reached:
         reached |= more
     return reached
+
+
+def needed(key: str) -> list[str]:
+    """The exercises that this one needs, directly or through others, in the notebook's order.
+
+    Raises:
+        ValueError: there is no such exercise.
+    """
+    dependants([key])
+    return [other for other in EXERCISES if other != key and key in dependants([other])]

@@ -25,7 +25,7 @@ from jupyter_core.utils import run_sync
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
-from autograder.exercises import dependants
+from autograder.exercises import EXERCISES, dependants, needed
 from autograder.judge import Channel, Outcome, Stopped, Submission, judge_cell
 from autograder.notebooks import bound_names, role
 from autograder.safe import safe_outputs
@@ -145,6 +145,7 @@ class _Submission:
         self.notebook, self.names, self.sandbox, self.settings = notebook, names, sandbox, settings
         self.given = _given(tuple(cell.source for cell in notebook.cells if role(cell) == "given"))
         self.outcomes: dict[str, Outcome] = {}
+        self.wrong: set[str] = set()  # exercises with a test that failed
         self.deaths: list[str] = []
         self.killers: set[int] = set()  # cells that are not run again
         # Exercises that are not tried, or not again, with the reason.
@@ -166,6 +167,8 @@ class _Submission:
             if role(cell) == "tests":
                 outcome = self._judge(cell)
                 self.outcomes[cell.id] = outcome
+                if outcome.status == "failed":
+                    self.wrong.add(cell.metadata.course.exercise)
                 cell.outputs = [nbformat.from_dict(output) for output in outcome.outputs]
             else:
                 self._execute(cell, index)
@@ -252,7 +255,7 @@ class _Submission:
         names = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
         for name in sorted(names & self.untrained.keys()):
             # Nothing went wrong but the answer itself: no person need look at it.
-            message = f"{name} could not be trained: {self.untrained[name]}"
+            message = f"{name} could not be trained: {self.untrained[name]} {self._hint(cell)}".rstrip()
             return Outcome("failed", message, outputs=[_error("NotTrained", message)])
         outcome = judge_cell(
             cell.source,
@@ -260,6 +263,7 @@ class _Submission:
             self.kernel.submission,
             seconds=self.settings.test_seconds,
             missing=self.missing,
+            hint=self._hint(cell),
         )
         if outcome.kernel_lost:
             self._died(outcome.message)
@@ -270,6 +274,18 @@ class _Submission:
                     self._undefined(earlier, f"the kernel that it was trained in is gone: {outcome.message}")
             self._start(index)
         return outcome
+
+    def _hint(self, cell: NotebookNode) -> str:
+        """Which answers that a test needs are wrong themselves: a sentence for a student whose test fails of it.
+
+        A test that exchanges the layers for stand-ins needs no other answer.
+        """
+        if "on_stand_ins" in cell.source:
+            return ""
+        key = cell.metadata.course.exercise
+        wrong = [EXERCISES[other] for other in (needed(key) if key in EXERCISES else ()) if other in self.wrong]
+        names = " and ".join(f"{exercise.answer} (exercise {exercise.number})" for exercise in wrong)
+        return f"This test needs {names}, whose own tests fail: begin there." if wrong else ""
 
     def _last(self) -> str:
         return self.deaths[-1] if self.deaths else "there is no kernel"

@@ -704,7 +704,7 @@ NETWORKS: Mistakes = {
         ("is an ordinary network, averaged over turns", "2 layers with parameters ran, expected 6", AVERAGED),
     ],
     "test-c4cnn-invariance": [
-        ("takes one orientation instead of pooling", "Does the last pool take in all 4?", *ONE_ORIENTATION),
+        ("takes one orientation instead of pooling", "does the last pool take in all 4?", *ONE_ORIENTATION),
         ("is constant", "A constant answer is invariant and useless", CONSTANT.format(name="C4CNN")),
         (
             "pools without padding",
@@ -733,7 +733,7 @@ NETWORKS: Mistakes = {
         ("is constant", "A constant answer is invariant and useless", CONSTANT.format(name="IsotropicCNN")),
         (
             "pools without padding",
-            "Are the pools as described?",
+            "are the pools as described?",
             ("3, stride=2, padding=1", "2"),
             ("nn.MaxPool2d(3, stride=1)", "nn.MaxPool2d(2)"),
         ),
@@ -763,14 +763,14 @@ NETWORKS: Mistakes = {
             ("layers.append(GroupBatchNorm2d(out_channels))", ""),
             ("layers.append(nn.ReLU())", "layers.extend([nn.ReLU(), GroupBatchNorm2d(out_channels)])"),
         ),
-        ("takes one orientation instead of pooling", "Is the norm the same for all orientations?", *ONE_ORIENTATION),
+        ("takes one orientation instead of pooling", "Does the last pool take in all 4?", *ONE_ORIENTATION),
     ],
     "test-d4cnn-network": [
         *network_mistakes("D4CNN"),
         ("is constant", "A constant answer is invariant and useless", CONSTANT.format(name="D4CNN")),
         (
             "pools over the four turns only",
-            "The answer to an image mirrored and turned 0 times",
+            "Does the last pool take in all 8?",
             ("(8, 3, 3), stride=(1, 1, 1)", "(4, 3, 3), stride=(4, 1, 1)"),
             ("self.features(x).flatten(1)", "self.features(x)[:, :, 0].flatten(1)"),
         ),
@@ -1081,7 +1081,7 @@ def test_statistics_per_orientation_show_after_training(notebook):
     )
     outcome = notebook.run("test-c4cnn-bn-accuracy", notebook.answers(("batch-norm", apart)))
     assert not outcome.passed
-    assert "Shared statistics?" in outcome.message
+    assert "3.5b: are the statistics shared?" in outcome.message
 
 
 @pytest.fixture(scope="session")

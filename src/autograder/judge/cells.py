@@ -99,6 +99,7 @@ def judge_cell(
     *,
     seconds: float = CELL_SECONDS,
     missing: Mapping[str, str] | None = None,
+    hint: str = "",
 ) -> Outcome:
     """Run one test cell of the source notebook on a submission.
 
@@ -108,6 +109,7 @@ def judge_cell(
         submission: the submission's kernel.
         seconds: how long the cell may take.
         missing: by name, why a submission's name may be undefined, in a sentence.
+        hint: a sentence for the end of the message of a cell that fails, on what lies outside of it.
     """
     start = time.monotonic()
     printed = io.StringIO()
@@ -115,6 +117,8 @@ def judge_cell(
     with warnings.catch_warnings(record=True) as caught, recorded() as measured:
         warnings.simplefilter("default")
         fields = cell.run(seconds)
+    if fields["status"] == FAILED and hint:
+        fields["message"] += f" {hint}"
     outputs = [{"output_type": "stream", "name": "stdout", "text": printed.getvalue()}] if printed.getvalue() else []
     if fields["status"] != PASSED:
         outputs.append(_error(fields.pop("name"), fields["message"]))
