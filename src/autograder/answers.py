@@ -15,9 +15,9 @@ from nbformat import NotebookNode
 from autograder.notebooks import bound_names, role
 
 MAX_CODE = 200_000  # characters of a cell in which definitions are looked for
-MAX_ALL_CODE = 3_000_000  # and of all that is looked at in one hand-in
+MAX_ALL_CODE = 1_000_000  # and of all that is looked at in one hand-in
 MAX_JOINED = 8  # cells that one answer may have been split into, on either side of the one that has its id
-_HEADING = re.compile(r"^\s*#+\s*(.+)$", re.MULTILINE)
+_HEADING = re.compile(r"^[ \t]*#+[ \t]*(\S.*)$", re.MULTILINE)
 
 
 @dataclasses.dataclass
@@ -115,9 +115,9 @@ class _Finder:
 
     def _read(self, code: str) -> frozenset[str] | None:
         """The names that code binds; ``None`` where it is not Python, or too long to look at."""
-        self.code_left -= len(code)
-        if len(code) > MAX_CODE or self.code_left < 0:
+        if len(code) > min(MAX_CODE, self.code_left):
             return None
+        self.code_left -= len(code)
         # Jupyter's own lines, %magic and !shell, are no Python.
         for text in (code, re.sub(r"^([ \t]*)[%!].*$", r"\1pass", code, flags=re.MULTILINE)):
             with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
