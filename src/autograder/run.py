@@ -65,7 +65,7 @@ class Run:
 
 
 @functools.lru_cache(maxsize=4)
-def _given(cells: tuple[str, ...]) -> dict[str, Any]:
+def given_names(cells: tuple[str, ...]) -> dict[str, Any]:
     """What the given cells define, run once in this process: the grader's own copies."""
     namespace: dict[str, Any] = {"__name__": "__given__"}
     with contextlib.redirect_stdout(io.StringIO()):
@@ -74,7 +74,7 @@ def _given(cells: tuple[str, ...]) -> dict[str, Any]:
     return namespace
 
 
-class _Kernel:
+class Kernel:
     """One kernel of a submission, and the judge's way to it."""
 
     def __init__(self, sandbox: Sandbox, notebook: NotebookNode, names: frozenset[str], settings: Settings):
@@ -143,7 +143,7 @@ class _Submission:
 
     def __init__(self, notebook: NotebookNode, names: frozenset[str], sandbox: Sandbox, settings: Settings):
         self.notebook, self.names, self.sandbox, self.settings = notebook, names, sandbox, settings
-        self.given = _given(tuple(cell.source for cell in notebook.cells if role(cell) == "given"))
+        self.given = given_names(tuple(cell.source for cell in notebook.cells if role(cell) == "given"))
         self.outcomes: dict[str, Outcome] = {}
         self.wrong: set[str] = set()  # exercises with a test that failed
         self.deaths: list[str] = []
@@ -155,7 +155,7 @@ class _Submission:
             str, str
         ] = {}  # networks whose training the submission's own code made fail, with its error
         self.seconds: dict[str, float] = {}
-        self.kernel: _Kernel | None = None
+        self.kernel: Kernel | None = None
 
     def run(self) -> None:
         """Run every cell of the notebook, and give every test its outcome."""
@@ -181,7 +181,7 @@ class _Submission:
         while self.kernel is None and len(self.deaths) <= MAX_RESTARTS:
             began = time.monotonic()
             try:
-                self.kernel = _Kernel(self.sandbox, self.notebook, self.names, self.settings)
+                self.kernel = Kernel(self.sandbox, self.notebook, self.names, self.settings)
             except (RuntimeError, DeadKernelError, Stopped) as error:
                 self.deaths.append(f"no kernel could be started: {getattr(error, 'reason', error)}")
                 self.sandbox.kill()

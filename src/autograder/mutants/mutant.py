@@ -1,0 +1,53 @@
+"""A mutant: a model solution with one mistake in it, the mistake's name, and an id that stays while the code does."""
+
+import ast
+import dataclasses
+import functools
+import hashlib
+
+LIBRARY, FIELD, STUDENT = "library", "field", "student"
+"""Where mutants come from: a mutation library's operators, the field's own, or a person who writes as students do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutant:
+    """A wrong answer to one exercise, or one that looks wrong and is not."""
+
+    exercise: str
+    """Whose answer it is."""
+    mistake: str
+    """Its mistake in words, as what it does: "turns clockwise"."""
+    origin: str
+    """`LIBRARY`, `FIELD` or `STUDENT`."""
+    operator: str
+    """What made it: the operator's name, or what it was made from."""
+    source: str
+    """The answer cell's code."""
+    equivalent: str = ""
+    """Why it is right all the same, where it is: a sentence."""
+
+    @functools.cached_property
+    def id(self) -> str:
+        """The exercise and a hash of the code, whatever its layout, comments and docstrings."""
+        return f"{self.exercise}-{hashlib.sha256(normalised(self.source).encode()).hexdigest()[:10]}"
+
+    @property
+    def parses(self) -> bool:
+        """Whether it is Python."""
+        try:
+            ast.parse(self.source)
+        except (SyntaxError, ValueError):
+            return False
+        return True
+
+
+def normalised(source: str) -> str:
+    """A code's text without what does not count: layout, comments and docstrings. What is no Python stays as it is."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return "\n".join(line.rstrip() for line in source.strip().split("\n"))
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)

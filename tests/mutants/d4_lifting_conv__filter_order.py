@@ -1,0 +1,25 @@
+# %% [markdown] mistake="puts each mirror image next to its turn"
+
+# %% answer="d4-lifting-conv"
+class D4LiftingConv2d(nn.Module):
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, padding: int = 0, bias: bool = True):
+        super().__init__()
+        self.out_channels, self.padding = out_channels, padding
+        fan_in = in_channels * kernel_size**2
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel_size, kernel_size) * (2 / fan_in) ** 0.5)
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
+
+    def build_filter(self):
+        filters = []
+        for r in range(4):
+            filters.append(rotate(self.weight, r))
+            filters.append(rotate(reflect(self.weight), r))
+        bank = torch.stack(filters, dim=1)
+        bias = None if self.bias is None else self.bias[:, None].repeat(1, 8)
+        return bank, bias
+
+    def forward(self, x):
+        bank, bias = self.build_filter()
+        bias = None if bias is None else bias.flatten()
+        y = F.conv2d(x, bank.flatten(0, 1), bias, padding=self.padding)
+        return y.unflatten(1, (self.out_channels, 8))
