@@ -1,7 +1,8 @@
 """The demonstration: a small class of sample submissions, from the notebook's text to feedback and grades.
 
 Each sample's name is its promise: ``passes_…`` earns every point of what it attempts, ``fails_EXERCISE__why`` loses
-points in that exercise and at most in those that need it, ``fails_everything__…`` earns none.
+points in that exercise and at most in those that need it, there only those that no test on stand-ins gives;
+``fails_everything__…`` earns none.
 """
 
 import shutil
@@ -38,6 +39,8 @@ def broken_promises(sample: Sample, grades: Grades) -> list[str]:
                 wrong.append(f"{got}, but its answer has a mistake")
         elif key not in touched and (score.points != score.maximum or score.waiting):
             wrong.append(f"{got}, but its answer is right")
+        elif score.points < exercise.apart:
+            wrong.append(f"{got}, but its answer is right, and {exercise.apart} of them need no other")
     return wrong
 
 

@@ -21,6 +21,8 @@ class Exercise:
     """The name that its answer defines; none for an answer in words."""
     needs: tuple[str, ...] = ()
     """The exercises whose answers this one's answer calls. A mistake in one of them may cost points here as well."""
+    apart: int = 0
+    """Those of its points that no mistake in another answer can cost: of tests that exchange layers for stand-ins."""
     by_hand: bool = False
     """Whether a person marks it."""
     bonus: bool = False
@@ -38,16 +40,23 @@ EXERCISES = {
         Exercise("lifting-conv", "2.3", 15, "LiftingConv2d"),
         Exercise("group-conv", "2.4", 15, "GroupConv2d", needs=("rotate-p4",)),
         Exercise("why-pool", "3.1", 5, by_hand=True),
-        Exercise("c4cnn", "3.2", 10, "C4CNN", needs=("lifting-conv", "group-conv")),
-        Exercise("isotropic-cnn", "3.3", 5, "IsotropicCNN", needs=("isotropic-conv",)),
+        Exercise("c4cnn", "3.2", 10, "C4CNN", needs=("lifting-conv", "group-conv"), apart=4),
+        Exercise("isotropic-cnn", "3.3", 5, "IsotropicCNN", needs=("isotropic-conv",), apart=2),
         Exercise("why-gap", "3.4", 5, by_hand=True),
         Exercise("batch-norm-words", "3.5a", 2, by_hand=True),
         Exercise("batch-norm", "3.5b", 4, "GroupBatchNorm2d"),
-        Exercise("c4cnn-bn", "3.5c", 4, "C4CNNWithBatchNorm", needs=("lifting-conv", "group-conv", "batch-norm")),
+        Exercise(
+            "c4cnn-bn",
+            "3.5c",
+            4,
+            "C4CNNWithBatchNorm",
+            needs=("lifting-conv", "group-conv", "batch-norm"),
+            apart=2,
+        ),
         Exercise("d4-action", "4a", 3, "transform_p4m", bonus=True),
         Exercise("d4-lifting-conv", "4b", 4, "D4LiftingConv2d", needs=("d4-action",), bonus=True),
         Exercise("d4-group-conv", "4b", 4, "D4GroupConv2d", needs=("d4-action",), bonus=True),
-        Exercise("d4cnn", "4c", 4, "D4CNN", needs=("d4-lifting-conv", "d4-group-conv"), bonus=True),
+        Exercise("d4cnn", "4c", 4, "D4CNN", needs=("d4-lifting-conv", "d4-group-conv"), apart=2, bonus=True),
     )
 }
 

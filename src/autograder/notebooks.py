@@ -195,7 +195,7 @@ def _check_cell(cell: NotebookNode, options: dict[str, object]) -> None:
 
 def _check_exercises(cells: list[NotebookNode], where: dict[str, str]) -> None:
     """Refuse answers without tests, tests without an answer before them, and points that differ from the table's."""
-    answers, points = {}, Counter()
+    answers, points, apart = {}, Counter(), Counter()
     for cell in cells:
         key, kind = cell.metadata["course"].get("exercise", ""), role(cell)
         if key and key not in EXERCISES:
@@ -205,6 +205,8 @@ def _check_exercises(cells: list[NotebookNode], where: dict[str, str]) -> None:
         elif key and key not in answers:
             raise NotebookError(f"{where[cell.id]}: there is no answer {key!r} before it")
         points[key] += cell.metadata.get("nbgrader", {}).get("points", 0)
+        if kind == "tests" and "on_stand_ins" in cell.source:
+            apart[key] += cell.metadata.nbgrader.points
     for key, exercise in EXERCISES.items():
         if key not in answers:
             raise NotebookError(f"the exercise {exercise.number}, {key!r}, has no answer cell")
@@ -213,6 +215,9 @@ def _check_exercises(cells: list[NotebookNode], where: dict[str, str]) -> None:
         if points[key] != exercise.points:
             place = f"{where[key]}: its cells have {points[key]} points in all"
             raise NotebookError(f"{place}, autograder.exercises says {exercise.points}")
+        if apart[key] != exercise.apart:
+            place = f"{where[key]}: its tests on stand-ins have {apart[key]} points"
+            raise NotebookError(f"{place}, autograder.exercises says {exercise.apart}")
 
 
 def read_text(path: Path) -> NotebookNode:

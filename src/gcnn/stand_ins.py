@@ -161,7 +161,7 @@ def on_stand_ins(network: Callable[..., nn.Module], n_classes: int | None = None
 
     Returns:
         A new network, and whether it stands on stand-ins: whether each of its modules with parameters of its own is
-        one, linear layers aside.
+        one, linear layers and convolutions of one pixel aside.
     """
 
     def build() -> nn.Module:
@@ -175,7 +175,7 @@ def on_stand_ins(network: Callable[..., nn.Module], n_classes: int | None = None
         with contextlib.suppress(Exception):
             return build(), False
         raise error
-    if not isinstance(made, nn.Module) or not all(isinstance(m, (*LAYERS.values(), nn.Linear)) for m in _holders(made)):
+    if not isinstance(made, nn.Module) or not all(map(_is_known, made.modules())):
         return build(), False
 
     def run(self: nn.Module, *args: object, **kwargs: object) -> object:
@@ -186,6 +186,8 @@ def on_stand_ins(network: Callable[..., nn.Module], n_classes: int | None = None
     return made, True
 
 
-def _holders(module: nn.Module) -> list[nn.Module]:
-    """A module's modules, itself among them, that hold parameters of their own."""
-    return [part for part in module.modules() if next(part.parameters(recurse=False), None) is not None]
+def _is_known(module: nn.Module) -> bool:
+    """Whether a module is a stand-in, a linear layer, or holds no parameters of its own."""
+    if isinstance(module, (*LAYERS.values(), nn.Linear)) or next(module.parameters(recurse=False), None) is None:
+        return True
+    return isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)) and set(module.kernel_size) == {1}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from autograder.exercises import EXERCISES, dependants
+from autograder.exercises import EXERCISES, dependants, needed
+from autograder.notebooks import bound_names, role
 
 # What course.md says: an exercise, its points, and what its answer may call.
 COURSE = {
@@ -77,7 +78,37 @@ def test_dependants_are_followed_to_the_end(keys, reached):
     assert dependants(reached) == reached
 
 
+@pytest.mark.parametrize(
+    ("key", "others"),
+    [
+        ("c4", []),
+        ("group-conv", ["rotate-p4"]),
+        ("c4cnn", ["rotate-p4", "lifting-conv", "group-conv"]),
+        ("d4cnn", ["d4-action", "d4-lifting-conv", "d4-group-conv"]),
+    ],
+)
+def test_what_is_needed_is_followed_to_the_end(key, others):
+    """Is what an exercise needs through others found, in order, and nothing else?"""
+    assert needed(key) == others
+
+
+def test_names_and_points_on_stand_ins_are_the_notebooks(source):
+    """Does each answer define the table's name, and have the networks alone points that no other answer can cost?"""
+    answers = {cell.id: cell.source for cell in source.cells if role(cell) == "answer" and cell.cell_type == "code"}
+    assert {key: {e.answer} for key, e in EXERCISES.items() if e.answer} == {
+        key: bound_names(code) for key, code in answers.items()
+    }
+    assert {key: e.apart for key, e in EXERCISES.items() if e.apart} == {
+        "c4cnn": 4,
+        "isotropic-cnn": 2,
+        "c4cnn-bn": 2,
+        "d4cnn": 2,
+    }
+
+
 def test_an_unknown_exercise_is_named():
     """Does a misspelt key stop with its name and the keys that there are?"""
     with pytest.raises(ValueError, match="there is no exercise c5, d5; there are unique-inverse, c4, d4"):
         dependants(["d5", "c4", "c5"])
+    with pytest.raises(ValueError, match="there is no exercise c5"):
+        needed("c5")

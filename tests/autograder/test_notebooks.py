@@ -92,6 +92,11 @@ def test_regions_are_split():
             "points=2\nchecks.equal(C4.product(1, 2)",
             r"4 points in all.*says 5",
         ),
+        (
+            "checks.equal(C4.inverse(1), 3",
+            "on_stand_ins(C4)\nchecks.equal(C4.inverse(1), 3",
+            r"'c4', line \d+: its tests on stand-ins have 2 points, autograder.exercises says 0",
+        ),
         ("points=3\nchecks.equal(C4.product(1, 2)", "points=0\nchecks.equal(C4.product(1, 2)", r"above 0, got 0"),
         ('# %% answer="c4"', "# %% answer=c4", r"line \d+: cannot read the cell header '# %% answer=c4'"),
         ('# %% answer="c4"', '# %% answer="c4" playground=true', r"cannot have the options answer, playground"),

@@ -16,7 +16,8 @@ from torch import nn
 
 from autograder import reference
 from autograder.reference import C4, D4
-from gcnn.probes import layer_order, state
+from gcnn import stand_ins
+from gcnn.probes import layer_order, state, with_random_state
 
 GROUPS = pytest.mark.parametrize("group", [C4, D4], ids=repr)
 ELEMENTS = [(group, g) for group in (C4, D4) for g in range(group.order)]
@@ -578,6 +579,57 @@ def test_networks_are_invariant(built, name):
     y = reference.network(name, layers, x)
     assert close(reference.network(name, layers, moved(x, 1)), y)
     assert close(reference.network(name, layers, moved(x, 5)), y) == (name in ("d4cnn", "isotropic_cnn"))
+
+
+class Apart(nn.Module):
+    """A network of the course on stand-ins, layer by layer."""
+
+    def __init__(self, name):
+        super().__init__()
+        self.order = {"c4cnn": 4, "c4cnn_bn": 4, "d4cnn": 8, "isotropic_cnn": 1}[name]
+        channels = [1, 32, 64, 128, 256, 128] if self.order == 1 else [1, 8, 16, 32, 64, 128]
+        lift, group = {
+            4: (stand_ins.LiftingConv2d, stand_ins.GroupConv2d),
+            8: (stand_ins.D4LiftingConv2d, stand_ins.D4GroupConv2d),
+            1: (stand_ins.IsotropicConv2d,) * 2,
+        }[self.order]
+        size = {} if self.order == 1 else {"kernel_size": 3, "padding": 1}
+        blocks = []
+        for a, b in itertools.pairwise(channels):
+            norm = stand_ins.GroupBatchNorm2d(b) if name == "c4cnn_bn" else nn.Identity()
+            blocks.append(nn.Sequential((lift if a == 1 else group)(a, b, **size), norm))
+        self.blocks, self.head = nn.ModuleList(blocks), nn.Linear(128, 10)
+
+    def forward(self, x):
+        """Map `(B, 1, 33, 33)` to `(B, 10)`."""
+        for block in self.blocks[:-1]:
+            y = torch.relu(block(x))
+            x = F.max_pool2d(y.flatten(0, -3), 3, 2, 1).unflatten(0, y.shape[:-2])
+        return self.head(torch.relu(self.blocks[-1](x)).flatten(2).amax(2))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_networks_on_stand_ins_are_those_of_their_modules(name):
+    """Does the reference compute what a network of stand-ins does, and is that not what right layers give?"""
+    network, x = Apart(name), normal(4, 3, 1, 33, 33)
+    drawn, _ = with_random_state(network, torch.Generator().manual_seed(5))
+    layers = layers_of(drawn)
+    with torch.no_grad():
+        expected = drawn.eval()(x)
+    got = reference.network(name, layers, x, stand_ins=True)
+    assert close(got, expected)
+    assert got.std(0).min() > 1e-5, "a constant answer would agree with nothing"
+    right = reference.network(name, layers, x)
+    assert not torch.allclose(got, right, rtol=1e-2, atol=1e-2)
+
+
+def test_stand_ins_draw_nothing_from_the_global_generator():
+    """Does the reference leave the grader's random numbers alone?"""
+    layers = layers_of(Apart("c4cnn_bn").double())
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    reference.network("c4cnn_bn", layers, normal(0, 1, 1, 33, 33), stand_ins=True)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_network_may_have_another_number_of_classes(built):

@@ -124,6 +124,36 @@ def test_a_network_that_cannot_be_trained_fails():
     assert done.outcomes["test-c4cnn"].message == "c4cnn could not be trained: NotImplementedError"
 
 
+def test_a_test_that_fails_of_another_answer_says_so():
+    """Does a failed test name the wrong answers that it needs, and one on stand-ins, or a right one before it, none?"""
+    wrong, right = "assert {} == 2, '{} is wrong.'", "assert {} == 1, '{} is wrong.'"
+    apart = "def on_stand_ins(x): return x\nassert on_stand_ins(rotate_p4) == 2, 'the network is wrong'"
+    done = graded(
+        *(answer(key, f"{name} = 1") for key, name in (("rotate-p4", "rotate_p4"), ("d4", "D4"))),
+        check("rotate-p4", wrong.format("rotate_p4", "rotate_p4")),
+        check("d4", wrong.format("D4", "D4")),
+        check("lifting-conv", right.format("rotate_p4", "rotate_p4")),
+        check("group-conv", wrong.format("rotate_p4", "The layer")),
+        check("c4cnn", apart, "-architecture"),
+        check("c4cnn", wrong.format("rotate_p4", "The network"), "-invariance"),
+        cell("training", "raise KeyError(3)\nc4cnn = 5", "train-c4cnn", "c4cnn"),
+        check("c4cnn", "assert c4cnn == 5, 'wrong'", "-accuracy"),
+    )
+    needs = "This test needs rotate_p4 (exercise 2.2), whose own tests fail: begin there."
+    both = needs.replace("2.2)", "2.2) and GroupConv2d (exercise 2.4)")
+    assert {name: outcome.message for name, outcome in done.outcomes.items()} == {
+        "test-rotate-p4": "rotate_p4 is wrong.",
+        "test-d4": "D4 is wrong.",
+        "test-lifting-conv": "",
+        "test-group-conv": f"The layer is wrong. {needs}",
+        "test-c4cnn-architecture": "the network is wrong",
+        "test-c4cnn-invariance": f"The network is wrong. {both}",
+        "test-c4cnn-accuracy": f"c4cnn could not be trained: KeyError: 3 {both}",
+    }
+    outputs = {c.id: c.outputs for c in done.notebook.cells}
+    assert outputs["test-c4cnn-invariance"][0].evalue.endswith(both)
+
+
 def test_there_are_two_restarts_and_no_more():
     """After a third death, is everything else not graded, with the reason?"""
     deaths = [cell("added", f"import os\nos._exit({i})") for i in range(3)]

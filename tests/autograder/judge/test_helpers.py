@@ -134,8 +134,8 @@ def test_the_graders_own_objects_are_used_directly(pair):
 @pytest.mark.parametrize("value", [None, 3, "text", torch.zeros(2), [1]], ids=lambda value: type(value).__name__)
 def test_plain_data_in_place_of_a_module(value):
     """Is it an assertion's failure, with a clear message, when a submission gives plain data for a network?"""
-    for name in ("predict", "state", "parameter_count"):
-        with pytest.raises(Misuse, match="where a network or layer is expected"):
+    for name in ("predict", "state", "parameter_count", "on_stand_ins"):
+        with pytest.raises(Misuse, match=r"where a network(| or layer|'s class) is expected"):
             HELPERS[name](value, *([torch.zeros(1)] if name == "predict" else []))
 
 
@@ -148,6 +148,7 @@ LIES = {
     "in_dtype": ["x", "{}"],
     "train_mode": ["None"],
     "layer_order": ["None", "'conv'", "('conv',)", "[1]", "[Net()]"],
+    "on_stand_ins": ["None", "Net()", "[Net(), True]", "(Net(),)", "(Net(), 1)", "(Net(), True, x)"],
 }
 
 
