@@ -34,8 +34,10 @@ c.Autograde.autograde_preprocessors = [
     nbgrader_steps.CheckCellMetadata,
 ]
 
-# What a student wrote must not run in the browser of the instructor who reads it.
+# What a student wrote must not run in the browser of the instructor who reads it, and marking needs no network.
 c.HTMLExporter.filters = {"markdown2html": safe.safe_markdown}
+c.HTMLExporter.preprocessors = [safe.NamesAsText]
+c.HTMLExporter.extra_template_basedirs = safe.FORMGRADER
 
 # nbgrader's page prints hidden tests, and shows nothing without a network.
 c.GenerateFeedback.exporter_class = feedback.FeedbackExporter

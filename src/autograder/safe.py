@@ -2,24 +2,34 @@
 
 Feedback pages and the formgrader show a submission's Markdown and outputs. Raw HTML in either would run as the
 instructor. So raw HTML is shown as the text it is, of outputs only plain text and pictures are kept, and a picture
-that lies elsewhere stays there: fetching it would tell its owner who reads the page, and when.
+that lies elsewhere stays there: fetching it would tell its owner who reads the page, and when. A link leads to other
+sites only: Jupyter's server hands out the files of a hand-in as pages of its own, whose scripts could do what you can.
 """
 
 import html
+import ipaddress
 import re
 from collections.abc import Iterable, Mapping
+from importlib import resources as packages
 from typing import Any
+from urllib.parse import urlsplit
 
 import nbformat
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
+from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 
 from autograder.mathml import mathml
 
 PICTURES = ("image/png", "image/jpeg")
 MAX_TEXT = 100_000  # characters of one output
+FORMGRADER = [
+    str(packages.files("autograder") / "templates"),
+    str(packages.files("nbgrader") / "server_extensions" / "formgrader" / "templates"),
+]
+"""Where the formgrader's page has its templates: ours before nbgrader's."""
 MAX_MARKDOWN = 20_000  # characters of a cell that are read as Markdown: some texts take a parser ages
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 _MATH_THAT_ACTS = re.compile(r"\\(href|cssId|class|style|data|require|unicode|includegraphics)\b")
@@ -52,8 +62,8 @@ class _Renderer(IPythonRenderer):
         return f"<em>[a picture is missing: {html.escape(html.unescape(text))}]</em>"
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
-        """A link that does not say where it was clicked; the words alone where it would run something."""
-        if self.safe_url(url) == self.HARMFUL:
+        """A link that does not say where it was clicked; the words alone where it would run something or lead here."""
+        if self.safe_url(url) == self.HARMFUL or not _leads_away(url):
             return text
         return super().link(text, url, title).replace("<a ", '<a rel="noopener noreferrer" ', 1)
 
@@ -73,6 +83,38 @@ class _Renderer(IPythonRenderer):
     def block_mermaidjs(self, code: str) -> str:
         """As any other block of code: nbconvert would put the text into the page unescaped, and run a script on it."""
         return f"<pre><code>{html.escape(code)}</code></pre>"
+
+
+def _leads_away(url: str) -> bool:
+    """Whether an address is of another site, of a mailbox, or of a place of the same page."""
+    url = html.unescape(url)
+    if url.startswith("#"):
+        return True
+    try:  # a browser takes a backslash for a slash, and leaves out line ends and tabs
+        parts = urlsplit(re.sub(r"[\x00-\x20]", "", url).replace("\\", "/"))
+        host = (parts.hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    if parts.scheme == "mailto":
+        return True
+    if parts.scheme not in ("http", "https") or "." not in host:
+        return False
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        last = host.rpartition(".")[2]  # a browser reads 127.1 and 0x7f.1 as addresses, too
+        return last != "localhost" and not re.fullmatch("[0-9]+|0x[0-9a-f]*", last)
+
+
+class NamesAsText(Preprocessor):
+    """Makes names of students text in the formgrader's page, whose template would take them for HTML."""
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Escape what the page says of the student; names come from an LMS, where students may choose them."""
+        for key in ("student", "first_name", "last_name", "notebook_path"):
+            if isinstance(resources.get(key), str):
+                resources[key] = html.escape(resources[key])
+        return nb, resources
 
 
 @pass_context

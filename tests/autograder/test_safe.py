@@ -46,6 +46,46 @@ def test_what_would_run_is_shown_as_text(source, bad):
     assert bad not in page(source)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "evil.html",
+        "./evil.html?x#y",
+        "../../../files/evil.html",
+        "/formgrader/manage_students/%3Cscript%3E",
+        "//localhost:8888/evil.html",
+        "http://localhost:8888/formgrader/x",
+        "http://LOCALHOST./x",
+        "http://grader.localhost/x",
+        "http://127.0.0.1:8888/x",
+        "http://127.1/x",
+        "http://2130706433/x",
+        "http://0x7f.1/x",
+        "http://[::1]:8888/x",
+        "http://0.0.0.0:8888/x",
+        "http://192.168.0.7/x",
+        "http:\\\\localhost/x",
+        "http:/evil.html",
+        "http:evil.html",
+        "https&colon;evil.html",
+        "ftp://example.org/x",
+        "file:///etc/passwd",
+    ],
+)
+def test_no_link_leads_to_the_graders_own_servers(address):
+    """Are only the words left of a link to a file of the hand-in, to this machine, or to one beside it?"""
+    html = render(f"[words]({address})")
+    assert "words" in html and "href" not in html
+
+
+@pytest.mark.parametrize(
+    "address", ["https://arxiv.org/abs/1602.07576", "http://8.8.8.8/x", "https://xn--mnchen-3ya.de", "#Exercise-1.2"]
+)
+def test_links_to_other_sites_and_within_the_page_stay(address):
+    """Can a student still cite what is elsewhere?"""
+    assert f'href="{address}"' in render(f"[words]({address})")
+
+
 def test_ordinary_text_looks_as_ever():
     """Do formulas, code, lists, links and pasted pictures stay?"""
     source = "**So** $a < b$ and\n\n- `x`\n- [link](https://arxiv.org/abs/1602.07576)\n\n![p](attachment:p.png)"
