@@ -162,34 +162,36 @@ def _choose(folder: Path, wanted: Path) -> tuple[Path, Reading, tuple[str, ...]]
     own = read_file(wanted) if wanted.is_file() else Reading()
     others = sorted(_candidates(folder, wanted), key=lambda path: (-_likeness(path, wanted), path.as_posix()))
     names = ", ".join(repr(_shown(path, folder)) for path in others[:5]) + (", …" if len(others) > 5 else "")
-    if own.notebook and (not others or _answered(own.notebook) > 0 or not _recognised(own.notebook)):
-        also = (f"{wanted.name} counts, which has the assignment's name; also handed in: {names}",) if others else ()
+    also = (f"{wanted.name} counts, which has the assignment's name; also handed in: {names}",) if others else ()
+    if own.notebook and (not others or _answered(own.notebook) > 0 or not _claims(own.notebook)):
         return wanted, own, also
-    read = [(path, read_file(path)) for path in others[:MAX_CANDIDATES]]
-    readable = [(path, reading) for path, reading in read if reading.notebook is not None]
-    if own.notebook:
-        readable = [(path, reading) for path, reading in readable if _answered(reading.notebook) > 0]
-    if not readable:
-        if own.notebook:
-            return wanted, own, (f"{wanted.name} counts, which has the assignment's name; also handed in: {names}",)
+    ranks: dict[Path, tuple[int, int]] = {}
+    reasons: dict[Path, str] = {}
+    for path in others[:MAX_CANDIDATES]:  # each may be large: none is kept
+        reading = read_file(path)
+        if reading.notebook is None:
+            reasons[path] = reading.unreadable
+        elif own.notebook is None or _answered(reading.notebook) > 0:
+            ranks[path] = _recognised(reading.notebook), _answered(reading.notebook)
+    if not ranks and own.notebook:
+        return wanted, own, also
+    if not ranks:
         reason = own.unreadable or f"there is no notebook {wanted.name}"
-        if read:
-            reason += f", and {_shown(read[0][0], folder)!r} cannot be read either: {read[0][1].unreadable}"
+        for path in list(reasons)[:1]:
+            reason += f", and {_shown(path, folder)!r} cannot be read either: {reasons[path]}"
         return wanted, dataclasses.replace(own, unreadable=reason), ()
-    ranks = {path: (_recognised(reading.notebook), _answered(reading.notebook)) for path, reading in readable}
-    best, reading = max(readable, key=lambda pair: ranks[pair[0]])  # of equals, the first: the name that is most alike
+    best = max(ranks, key=lambda path: ranks[path])  # of equals, the first: the one whose name is most alike
     why = f"there is no notebook {wanted.name}"
     if own.unreadable:
         why = f"{wanted.name} cannot be read ({own.unreadable})"
     elif own.notebook:
         why = f"{wanted.name} is as it was released"
     why += f": {_shown(best, folder)!r} counts in its place"
-    if len(readable) > 1:
-        recognised, answered = ranks[best]
-        equal = sum(rank == ranks[best] for rank in ranks.values()) > 1
-        most = "its name is most like the assignment's" if equal else "most of the assignment is in it"
-        why += f", of {len(readable)} notebooks, since {most} ({recognised} exercises, {answered} of them answered)"
-    return best, reading, (why,)
+    if len(ranks) > 1:
+        (recognised, answered), rivals = ranks[best], list(ranks.values()).count(ranks[best])
+        most = "its name is most like the assignment's" if rivals > 1 else "most of the assignment is in it"
+        why += f", of {len(ranks)} notebooks, since {most} ({recognised} exercises, {answered} of them answered)"
+    return best, read_file(best), (why,)
 
 
 def _candidates(folder: Path, wanted: Path) -> Iterator[Path]:
@@ -208,7 +210,8 @@ def _likeness(path: Path, wanted: Path) -> float:
 def _recognised(notebook: NotebookNode) -> int:
     """How many exercises of the course a notebook has, by their ids or their headings."""
     numbers = {number for cell in notebook.cells for number in _HEADING.findall(cell.source[:2000])}
-    return sum(e.number in numbers or e.key in _claims(notebook) for e in EXERCISES.values())
+    claims = _claims(notebook)
+    return sum(exercise.number in numbers or key in claims for key, exercise in EXERCISES.items())
 
 
 def _answered(notebook: NotebookNode) -> int:
@@ -217,6 +220,7 @@ def _answered(notebook: NotebookNode) -> int:
 
 
 def _claims(notebook: NotebookNode) -> dict[str, list[str]]:
+    """The texts of the cells that have an answer's id, by the exercise."""
     claims: dict[str, list[str]] = {}
     for cell in notebook.cells:
         name = cell.metadata.get("nbgrader", {}).get("grade_id")

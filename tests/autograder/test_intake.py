@@ -175,6 +175,18 @@ def test_an_answered_notebook_counts_before_the_release(folder, good, untouched)
     assert (folder / NAME).read_bytes() == good and sorted(aside(folder).values()) == sorted([good, untouched])
 
 
+def test_a_notebook_whose_ids_are_lost_is_not_taken_for_the_release(folder, good, untouched):
+    """Does the assignment's name count where one cannot tell what was answered?"""
+    stripped = json.loads(good)
+    for cell in stripped["cells"]:
+        cell["metadata"] = {}
+        del cell["id"]
+    stripped["nbformat_minor"] = 4
+    data = json.dumps(stripped).encode()
+    assert "has the assignment's name" in hand_in(folder, **{NAME: data, "older.ipynb": good}).repairs[0]
+    assert (folder / NAME).read_bytes() == data
+
+
 def test_a_readable_notebook_counts_before_one_that_is_not(folder, good):
     """Does an empty file of the right name not hide another that can be read?"""
     found = hand_in(folder, **{NAME: b"", "gcnn (1).ipynb": good})
