@@ -42,7 +42,13 @@ def library_mutants(exercise: str, source: str, lines: frozenset[int], operator:
     """
     wrapper = MetadataWrapper(cst.parse_module(source))
     positions, parents = wrapper.resolve(PositionProvider), wrapper.resolve(ParentNodeProvider)
-    module = wrapper.module
+    module, rows = wrapper.module, source.split("\n")
+
+    def put(node: cst.CSTNode, new: cst.CSTNode) -> str:
+        place, code = positions[node], module.code_for_node(new).strip()
+        before = [*rows[: place.start.line - 1], rows[place.start.line - 1][: place.start.column]]
+        after = [rows[place.end.line - 1][place.end.column :], *rows[place.end.line :]]
+        return "\n".join(before) + code + "\n".join(after)
 
     def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         if isinstance(node, (cst.Annotation, cst.FormattedString)):
@@ -58,6 +64,5 @@ def library_mutants(exercise: str, source: str, lines: frozenset[int], operator:
             if not isinstance(node, kind) or change.__name__ in _LEFT_OUT:
                 continue
             for new in change(node):
-                code = module.deep_replace(node, new).code
-                words = _in_words(module, node, new, parents)
-                yield Mutant(exercise, words, LIBRARY, f"{operator} {change.__name__.removeprefix('operator_')}", code)
+                words, name = _in_words(module, node, new, parents), change.__name__.removeprefix("operator_")
+                yield Mutant(exercise, words, LIBRARY, f"{operator} {name}", put(node, new))

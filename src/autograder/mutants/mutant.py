@@ -41,6 +41,7 @@ class Mutant:
         return True
 
 
+@functools.lru_cache(maxsize=10_000)
 def normalised(source: str) -> str:
     """A code's text without what does not count: layout, comments and docstrings. What is no Python stays as it is."""
     try:

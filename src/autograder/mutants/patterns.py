@@ -8,6 +8,7 @@ layout. The replacement is text in which they stand for what they matched; the c
 """
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -102,10 +103,15 @@ def _filled(replacement: str, bound: Bound, text: _Text) -> str:
     return _PLACE.sub(put, replacement)
 
 
+@functools.lru_cache(maxsize=16)
+def _nodes(source: str) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(source)))
+
+
 def places(source: str, pattern: str, replacement: str = "") -> Iterator[tuple[ast.AST, Bound]]:
     """Where a pattern matches, with what its names stand for; a replacement may ask for a whole statement."""
     wanted = _parsed(pattern, replacement)
-    for node in ast.walk(ast.parse(source)):
+    for node in _nodes(source):
         bound: Bound = {}
         if isinstance(node, (ast.expr, ast.stmt)) and _matches(wanted, node, bound):
             yield node, bound
@@ -125,15 +131,14 @@ def rewritten(source: str, pattern: str, replacement: str, lines: frozenset[int]
         ValueError: the replacement names what the pattern does not.
     """
     text, found = _Text(source), []
-    parents = {child: node for node in ast.walk(ast.parse(source)) for child in ast.iter_child_nodes(node)}
-    contexts = {(type(c), *text.span(c)): parent for c, parent in parents.items() if hasattr(c, "lineno")}
+    parents = {child: node for node in _nodes(source) for child in ast.iter_child_nodes(node)}
     for node, bound in sorted(places(source, pattern, replacement), key=lambda place: text.span(place[0])):
         if lines is not None and node.lineno not in lines:
             continue
         new = _filled(replacement, bound, text)
         if isinstance(node, ast.expr):
             loose = isinstance(ast.parse(new, mode="eval").body, _LOOSE)
-            if loose and not isinstance(contexts.get((type(node), *text.span(node))), _ROOMY):
+            if loose and not isinstance(parents.get(node), _ROOMY):
                 new = f"({new})"
         else:
             new = new.replace("\n", "\n" + " " * node.col_offset)

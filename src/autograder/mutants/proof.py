@@ -234,9 +234,6 @@ def problems(proofs: Iterable[Proof], stale: Iterable[str] = ()) -> list[str]:
         elif proof.status == CONTRADICTED:
             lost = ", ".join(proof.verdict.lost)
             found.append(f"{what} is said to be right, but loses points: {lost}.")
-        elif not proof.localised:
-            lost = ", ".join(sorted(proof.lost_in))
-            found.append(f"{what} loses points where it should not: in {lost}.")
         wrong = [m for m in proof.verdict.messages.values() if m.startswith("grader error")]
         found += [f"{what} makes a test fail by the test's own mistake: {message}" for message in wrong]
     found += [f"equivalents.toml speaks of {name}, which is no mutant any more: remove the entry." for name in stale]
