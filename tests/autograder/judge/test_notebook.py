@@ -5,6 +5,7 @@ import re
 import pytest
 from judging import NAMES, ROOT, UNTRAINED, Kernel, in_one_kernel, read_cells
 
+from autograder.exercises import dependants
 from autograder.judge import judge_cell, problems
 
 CELLS = read_cells(ROOT / "notebooks" / "gcnn.py")
@@ -57,6 +58,22 @@ def test_a_mistake_fails_its_own_exercise(path, given, model_kernel, other_answe
     assert "failed" in [outcome.status for outcome in outcomes]
     assert {outcome.status for outcome in outcomes} <= {"passed", "failed"}
     assert all(outcome.message.endswith((".", "?", "!")) for outcome in outcomes if outcome.status == "failed")
+
+
+APART = {key: header["tests"] for key, (header, code) in TESTS.items() if "on_stand_ins" in code}
+LAYERS = ("fails_lifting", "fails_isotropic_conv", "fails_batch_norm", "fails_d4_action")
+
+
+@pytest.mark.parametrize("path", [p for p in MISTAKES if p.name.startswith(LAYERS)], ids=lambda path: path.stem)
+def test_a_wrong_layer_costs_no_architecture(path, given, model_kernel, other_answers):
+    """Does a network that needs a sample's wrong layer pass its test on stand-ins when judged?"""
+    other_answers(path)
+    wrong = re.match(r"fails_(\w+?)__", path.stem)[1].replace("_", "-")
+    reached = [key for key, exercise in APART.items() if exercise in dependants([wrong])]
+    assert reached
+    for key in reached:
+        outcome = judge_cell(TESTS[key][1], given, model_kernel.submission, seconds=120)
+        assert (outcome.status, outcome.message) == ("passed", "")
 
 
 OTHERWISE = ROOT / "tests" / "submissions" / "passes_all__written_quite_differently.py"
