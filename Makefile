@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help sandbox browser postgresql demo test test-slow test-all lint format release student grade secret attacks doctor bench figures constraints clean
+.PHONY: help sandbox browser postgresql escnn demo test test-slow test-all lint format release student grade secret attacks prove doctor bench figures constraints clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -43,13 +43,27 @@ postgresql: ## install PostgreSQL, of which tests start a server in a folder, wh
 	$(call installed,initdb $(INITDB),postgresql,0)
 	@how=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); [ ! -e $(NO_SERVER) ] || $$how rm $(NO_SERVER)
 
+ESCNN := build/escnn
+$(ESCNN)/.ready: tests/escnn/requirements.txt | $(READY)
+	rm -rf $(ESCNN) && $(BIN)/python -m venv $(ESCNN)
+	$(ESCNN)/bin/pip install --quiet -r tests/escnn/requirements.txt
+	$(ESCNN)/bin/pip install --quiet --no-deps escnn==1.0.11
+	@# The last place in which its Python looks for a package, here PyTorch, is the grader's environment.
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > $$(echo $(ESCNN)/lib/python3*/site-packages)/grader.pth
+	$(ESCNN)/bin/python -W ignore -c 'import escnn.nn' && touch $@
+
+escnn: $(READY) ## install escnn, with which the reference is compared, where that can be done; else those tests are skipped
+	$(call installed,gfortran,gfortran,0)
+	$(call installed,python3-config,python3-dev,0)
+	@$(MAKE) --no-print-directory $(ESCNN)/.ready || echo "escnn could not be installed; the tests that compare with it are skipped"
+
 demo: $(READY) sandbox ## build the release, grade the sample submissions, write feedback and grades (about 6 minutes)
 	$(BIN)/autograder demo
 
 test: $(READY) sandbox browser postgresql lint ## lint and the quick tests (about 10 minutes)
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: $(READY) sandbox browser ## the tests that train networks and grade whole submissions
+test-slow: $(READY) sandbox browser escnn ## the tests that train networks and grade whole submissions
 	$(BIN)/python -m pytest -m slow
 
 test-all: test test-slow ## every test (under an hour)
@@ -76,6 +90,9 @@ secret: $(READY) ## create the course's secret, once, before the first grading
 
 attacks: $(READY) sandbox ## grade every hostile sample, and show what stopped it (about 15 minutes)
 	$(BIN)/python benchmarks/judge.py --runs 0 --out build/attacks.json
+
+prove: $(READY) sandbox ## judge over 1,700 wrong answers and all different right ones (within an hour; a second run is quick)
+	$(BIN)/python benchmarks/tests.py
 
 doctor: $(READY) sandbox ## say what this machine really enforces
 	$(BIN)/autograder doctor
