@@ -1,4 +1,4 @@
-"""Tests of autograder.reference against escnn, the field's library, in double precision: docs/conventions.md in figures.
+"""Tests of autograder.reference against escnn, the library of the field, in double precision: docs/conventions.md holds.
 
 escnn runs in an environment of its own (`make escnn`); arrays go there and back in files. tests/escnn/layers.py is what
 runs there.

@@ -1,4 +1,4 @@
-"""What escnn computes, for `tests/autograder/test_escnn.py`: run by the Python of build/escnn, which `make escnn` makes.
+"""What escnn computes, for `tests/autograder/test_escnn.py`; run by the Python of build/escnn (`make escnn`).
 
     python layers.py QUESTIONS.npz ANSWERS.npz
 
