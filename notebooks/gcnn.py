@@ -282,7 +282,7 @@ plots.images(
 r"""
 ### Exercise 1.3 — The group $D_4$ (8 points: product 5, inverse 3)
 
-Write `D4.product(a, b)`, the element "first $b$, then $a$", and `D4.inverse(g)`. Elements are tuples of two integers `(f, r)` with
+Write `D4.product(a, b)`, the element "first $b$, then $a$", and `D4.inverse(g)`. Elements are plain tuples of two integers `(f, r)` with
 `f` in 0, 1 and `r` in 0…3. Anything else raises a `ValueError` whose message names the element.
 
 *Hint: work out $F^{f} R^{r}$ for both values of $f$ on paper first.*
@@ -420,7 +420,8 @@ r"""
 ### Exercise 2.1 — `IsotropicConv2d` (12 points: filter 6, convolution 3, equivariance 3)
 
 The parameters are given: `weight` has shape `(out_channels, in_channels, 2)` and holds $(w_0, w_1)$ for each pair of channels; `bias` has shape
-`(out_channels,)` or is `None`. Write `build_filter`, which arranges the weights in a filter bank of shape `(out_channels, in_channels, 3, 3)`.
+`(out_channels,)` or is `None`. The checks set them, so they keep their names and shapes, here and in all later layers. Write `build_filter`, which arranges the
+weights in a filter bank of shape `(out_channels, in_channels, 3, 3)`.
 
 *Common errors: building the bank with `torch.tensor(...)` or `.data`, which cuts it off from the weights so that no gradient reaches them;
 creating it on the CPU while the weights are on a GPU, or in another dtype than theirs. Indexing, `expand`, `stack` and `new_zeros` are safe.*
@@ -899,7 +900,7 @@ print("All public checks of GroupConv2d's convolution passed.")
 # %% tests="group-conv" part="equivariance" points=4
 g = checks.generator("group-conv")
 layer, _ = with_random_state(GroupConv2d(2, 3, 3, padding=1), g)
-y = torch.randn(2, 2, 1, 9, 9, generator=g, dtype=torch.float64).expand(-1, -1, 4, -1, -1)  # the same in all orientations
+y = torch.randn(2, 2, 1, 9, 9, generator=g, dtype=torch.float64).repeat(1, 1, 4, 1, 1)  # the same in all orientations
 z = layer(y)
 checks.shape(z, (2, 3, 4, 9, 9), "The output of GroupConv2d(2, 3, 3, padding=1)")
 checks.varies(z, "The output", "Does it depend on the input?")
@@ -993,6 +994,8 @@ Build the network. It takes images $(B, 1, 33, 33)$ and returns one number per c
 - The first four pools have kernel (1, 3, 3), stride (1, 2, 2) and padding (0, 1, 1): they halve the picture and leave the orientations alone.
 - The last pool has kernel (4, 3, 3), stride (1, 1, 1) and padding 0: it takes in all that is left, orientations included.
 - A linear layer from 128 features to `n_classes`.
+
+How you hold and call the layers is up to you, as long as each does its own computing, as in `layer(x)`: the checks watch in which order they run.
 
 The picture's sides are 33 → 17 → 9 → 5 → 3 → 1, and there are 393,290 parameters.
 
@@ -1472,7 +1475,8 @@ print("All public checks of GroupBatchNorm2d in training mode passed.")
 # %% tests="batch-norm" part="evaluation-mode" points=2
 layer = train_mode(GroupBatchNorm2d(2), False)
 names = ["bias", "num_batches_tracked", "running_mean", "running_var", "weight"]
-checks.equal(sorted(state(layer)), names, "The names of its parameters and buffers", "They are PyTorch's: see the exercise.")
+missing = [name for name in names if name not in state(layer)]
+checks.equal(missing, [], "The list of missing parameters and buffers", "Their names are PyTorch's: see the exercise.")
 checks.equal(parameter_count(layer), 4, "The number of trained parameters", "running_mean and running_var are buffers.")
 y = torch.randn(4, 2, 4, 5, 5, generator=checks.generator("batch-norm"))
 checks.close(layer(y), y, "The output of a fresh layer in evaluation mode", "The running mean is 0 and the variance 1.", tolerance=1e-4)

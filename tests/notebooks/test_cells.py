@@ -577,10 +577,10 @@ BATCH_NORM: Mistakes = {
             "The output of a fresh layer",
             ("nn.Parameter(torch.ones(num_features))", "nn.Parameter(torch.ones(num_features) / 2)"),
         ),
-        ("calls its statistics by other names", "The names of its parameters and buffers", ("running_mean", "average")),
+        ("calls its statistics by other names", "The list of missing parameters and buffers is", ("running_mean", "average")),
         (
             "has no num_batches_tracked",
-            "The names of its parameters and buffers",
+            "The list of missing parameters and buffers is",
             ('self.register_buffer("num_batches_tracked", torch.tensor(0))', "self.count = 0"),
             ("self.num_batches_tracked", "self.count"),
         ),
