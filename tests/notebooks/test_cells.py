@@ -577,7 +577,11 @@ BATCH_NORM: Mistakes = {
             "The output of a fresh layer",
             ("nn.Parameter(torch.ones(num_features))", "nn.Parameter(torch.ones(num_features) / 2)"),
         ),
-        ("calls its statistics by other names", "The list of missing parameters and buffers is", ("running_mean", "average")),
+        (
+            "calls its statistics by other names",
+            "The list of missing parameters and buffers is",
+            ("running_mean", "average"),
+        ),
         (
             "has no num_batches_tracked",
             "The list of missing parameters and buffers is",
