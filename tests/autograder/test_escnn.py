@@ -1,4 +1,4 @@
-"""Tests of autograder.reference against escnn, the library of the field, in double precision: docs/conventions.md holds.
+"""Tests of autograder.reference against escnn, the library of the field, to the accuracy of double precision.
 
 escnn runs in an environment of its own (`make escnn`); arrays go there and back in files. tests/escnn/layers.py is what
 runs there.
