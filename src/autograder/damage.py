@@ -5,16 +5,16 @@ do to a file, and what no program does at all. `examine` takes it through the do
 run. Tests draw from here with hypothesis; ``benchmarks/pipeline.py`` counts a thousand.
 """
 
+import contextlib
 import copy
 import dataclasses
 import json
 import logging
 import random
-import tempfile
+import shutil
 import traceback
 import warnings
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +51,6 @@ class Outcome:
     """"as it was", "repaired", "not graded", "in part not graded", or "crash"."""
     why: tuple[str, ...]
     """The repairs, or the reason; of a crash, where it happened."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Tally:
-    """What became of many."""
-
-    kinds: Counter[str]
-    """How many had which kind of outcome."""
-    crashes: dict[int, tuple[str, ...]]
-    """Of each that had none, by its seed: what happened to it, and where the program stopped."""
 
 
 def answered(source: NotebookNode) -> NotebookNode:
@@ -315,6 +305,19 @@ def damaged(notebook: NotebookNode, draw: random.Random, name: str = "gcnn.ipynb
     return Damaged(files, tuple(what))
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Neither log the repairs nor warn of repeated ids."""
+    before = intake.log.level
+    intake.log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        intake.log.setLevel(before)
+
+
 def examine(hand_in: Damaged, source: NotebookNode, folder: Path, assignment: str = "gcnn") -> Outcome:
     """Take a hand-in through intake and pouring, as grading does, and look at what comes out.
 
@@ -332,15 +335,16 @@ def examine(hand_in: Damaged, source: NotebookNode, folder: Path, assignment: st
         (place / name).write_bytes(data)
     wanted = place / f"{assignment}.ipynb"
     try:
-        intake.clear(assignment, "student", [str(wanted)])
+        with _quiet():
+            intake.clear(assignment, "student", [str(wanted)])
         notes, left = intake.notes(place, assignment), wanted.read_bytes()
         if "could not be cleared" in notes.unreadable:
             raise AssertionError(notes.unreadable)
-        intake.clear(assignment, "student", [str(wanted)])
+        with _quiet():
+            intake.clear(assignment, "student", [str(wanted)])
         if (intake.notes(place, assignment), wanted.read_bytes()) != (notes, left):
             raise AssertionError("clearing it twice is not the same as once")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of repeated ids
+        with _quiet():
             poured = prepared(nbformat.read(wanted, as_version=4), source, notes)
         nbformat.validate(json.loads(nbformat.writes(poured)))
         tests = {cell.id: cell.source for cell in source.cells if role(cell) == "tests"}
@@ -357,27 +361,22 @@ def examine(hand_in: Damaged, source: NotebookNode, folder: Path, assignment: st
     return Outcome("repaired" if course.repairs else "as it was", tuple(course.repairs))
 
 
-def examine_many(source: NotebookNode, total: int, seed: int = 0) -> Tally:
-    """Damage and examine many hand-ins, half of them answered and half untouched; each has a seed of its own.
+def outcome(source: NotebookNode, seed: int, folder: Path) -> str:
+    """The kind of outcome of the damaged hand-in that a seed stands for; every other one was answered before.
 
     Args:
         source: the source notebook.
-        total: how many.
-        seed: the first one's seed; the next ones follow it.
+        seed: the seed.
+        folder: a folder that is made for it, and removed.
+
+    Raises:
+        RuntimeError: it had none: what happened to it, and where the program stopped.
     """
-    starts = answered(source), as_released(source)
-    kinds: Counter[str] = Counter()
-    crashes: dict[int, tuple[str, ...]] = {}
-    level = intake.log.level
-    intake.log.setLevel(logging.CRITICAL)
+    hand_in = damaged(as_released(source) if seed % 2 else answered(source), random.Random(seed))
     try:
-        for number in range(seed, seed + total):
-            hand_in = damaged(starts[number % 2], random.Random(number))
-            with tempfile.TemporaryDirectory(prefix="damaged-") as folder:
-                outcome = examine(hand_in, source, Path(folder))
-            kinds[outcome.kind] += 1
-            if outcome.kind == "crash":
-                crashes[number] = (*hand_in.what, *outcome.why)
+        became = examine(hand_in, source, folder)
     finally:
-        intake.log.setLevel(level)
-    return Tally(kinds, crashes)
+        shutil.rmtree(folder, ignore_errors=True)
+    if became.kind == "crash":
+        raise RuntimeError(f"{', '.join(hand_in.what)}: {'; '.join(became.why)}")
+    return became.kind
