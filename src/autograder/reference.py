@@ -301,11 +301,13 @@ def check_layers(name: str, layers: list[dict[str, torch.Tensor]]) -> None:
             raise AssertionError(f"layer {i} in the order of execution has {got}, expected {expected}")
 
 
-def _stand_in(layer: str, x: torch.Tensor, values: dict[str, torch.Tensor], **options: int) -> torch.Tensor:
+def _stand_in(
+    layer: str, x: torch.Tensor, values: dict[str, torch.Tensor], *, training: bool = False, **options: int
+) -> torch.Tensor:
     """What the stand-in for a layer of the course gives, with these parameters and buffers."""
     sizes = values["weight"].shape[:2][::-1]
-    with torch.device("meta"):  # its own values are not used
-        module = STAND_INS[layer](*sizes, **options)
+    with torch.random.fork_rng(devices=[]):  # the values that it draws for itself are not used
+        module = STAND_INS[layer](*sizes, **options).train(training)
     return torch.func.functional_call(module, values, x)
 
 
@@ -321,9 +323,13 @@ def _convolve(name: str, first: bool, x: torch.Tensor, values: dict[str, torch.T
 
 
 def network(
-    name: str, layers: list[dict[str, torch.Tensor]], images: torch.Tensor, stand_ins: bool = False
+    name: str,
+    layers: list[dict[str, torch.Tensor]],
+    images: torch.Tensor,
+    stand_ins: bool = False,
+    training: bool = False,
 ) -> torch.Tensor:
-    """What a network of the course answers, in evaluation mode.
+    """What a network of the course answers.
 
     Args:
         name: "c4cnn", "isotropic_cnn", "c4cnn_bn" or "d4cnn".
@@ -331,6 +337,7 @@ def network(
         images: ``(B, 1, 33, 33)``.
         stand_ins: whether its layers are those of `gcnn.stand_ins`, as the probe ``on_stand_ins`` builds it, and not
             the right ones. The pools, the ReLUs and the head are the same.
+        training: whether it is in training mode, which only norms know of, and not in evaluation mode.
 
     Returns:
         ``(B, classes)``.
@@ -345,9 +352,9 @@ def network(
         if name == "c4cnn_bn":
             statistics = {key: value for key, value in rest.pop(0).items() if key != "num_batches_tracked"}
             if stand_ins:
-                x = _stand_in("GroupBatchNorm2d", x, statistics)
+                x = _stand_in("GroupBatchNorm2d", x, statistics, training=training)
             else:
-                x = batch_norm(x, **statistics, training=False)[0]
+                x = batch_norm(x, **statistics, training=training)[0]
         if i < 4:
             pooled = F.max_pool2d(x.flatten(0, -3)[:, None], 3, stride=2, padding=1)
             x = pooled.reshape(*x.shape[:-2], *pooled.shape[-2:])

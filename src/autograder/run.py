@@ -255,7 +255,8 @@ class _Submission:
         names = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
         for name in sorted(names & self.untrained.keys()):
             # Nothing went wrong but the answer itself: no person need look at it.
-            message = f"{name} could not be trained: {self.untrained[name]} {self._hint(cell)}".rstrip()
+            message = f"{name} could not be trained: {self.untrained[name]}"
+            message += f". {hint}" if (hint := self._hint(cell)) else ""
             return Outcome("failed", message, outputs=[_error("NotTrained", message)])
         outcome = judge_cell(
             cell.source,
@@ -284,8 +285,11 @@ class _Submission:
             return ""
         key = cell.metadata.course.exercise
         wrong = [EXERCISES[other] for other in (needed(key) if key in EXERCISES else ()) if other in self.wrong]
-        names = " and ".join(f"{exercise.answer} (exercise {exercise.number})" for exercise in wrong)
-        return f"This test needs {names}, whose own tests fail: begin there." if wrong else ""
+        if not wrong:
+            return ""
+        *others, last = [f"{exercise.answer} (exercise {exercise.number})" for exercise in wrong]
+        names = f"{', '.join(others)} and {last}" if others else last
+        return f"This test needs {names}, whose own tests fail: begin there."
 
     def _last(self) -> str:
         return self.deaths[-1] if self.deaths else "there is no kernel"

@@ -148,7 +148,7 @@ def test_a_test_that_fails_of_another_answer_says_so():
         "test-group-conv": f"The layer is wrong. {needs}",
         "test-c4cnn-architecture": "the network is wrong",
         "test-c4cnn-invariance": f"The network is wrong. {both}",
-        "test-c4cnn-accuracy": f"c4cnn could not be trained: KeyError: 3 {both}",
+        "test-c4cnn-accuracy": f"c4cnn could not be trained: KeyError: 3. {both}",
     }
     outputs = {c.id: c.outputs for c in done.notebook.cells}
     assert outputs["test-c4cnn-invariance"][0].evalue.endswith(both)
