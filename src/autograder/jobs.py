@@ -215,22 +215,27 @@ def grade(
 
     Args:
         source: the source notebook, hidden tests included, or its file.
-        submission: what was handed in, or its file.
+        submission: what was handed in, or its file, damaged perhaps: it is repaired as far as that is safe.
         files: a folder with further files that were handed in.
         settings: sandbox, limits and seconds.
 
     Raises:
         OSError: a file cannot be read.
-        ValueError: a file is no notebook.
+        ValueError: the source is no notebook.
         SandboxUnavailable: this machine has no sandbox, and the settings do not do without.
     """
+    from autograder.intake import Notes
+    from autograder.repair import read_file
     from autograder.steps import prepared
 
-    source, submission = (
-        nbformat.read(notebook, as_version=4) if isinstance(notebook, Path) else notebook
-        for notebook in (source, submission)
-    )
-    poured = prepared(submission, source)
+    if isinstance(source, Path):
+        source = nbformat.read(source, as_version=4)
+    found = Notes()
+    if isinstance(submission, Path):
+        reading = read_file(submission)
+        found = Notes(reading.repairs, reading.unreadable, reading.incomplete)
+        submission = reading.notebook or nbformat.v4.new_notebook()
+    poured = prepared(submission, source, found)
     packed = pack(files) if files is not None else None
     result = work(Job("", nbformat.writes(poured), packed, settings or Settings(), read_secret()))
     points = {cell.id: float(cell.metadata.nbgrader.points) for cell in poured.cells if cell.id in result.outcomes}

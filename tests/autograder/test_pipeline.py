@@ -307,6 +307,12 @@ def test_grade_is_a_plain_function(course):
     path.write_text(wrong.text)
     result = grade(course.folder("source") / "gcnn.ipynb", path)
     assert 0 < result.points < 13 and {outcome.status for outcome in result.outcomes.values()} == {"passed", "failed"}
+    path.write_text("\ufeff" + right.text)
+    result = grade(small, path)
+    assert result.points == 13.0 and "byte-order mark" in " ".join(result.repairs)
+    path.write_text("<html>")
+    result = grade(small, path)
+    assert result.points == 0.0 and len(result.not_graded) == len(result.outcomes) == 4
 
 
 def test_a_result_survives_being_written(course):
