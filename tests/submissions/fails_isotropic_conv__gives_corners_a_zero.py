@@ -1,5 +1,5 @@
-# %% [markdown] start="model" without="c4cnn isotropic-cnn c4cnn-bn d4cnn"
-# Only the four nearest neighbours get the ring's value; the corners stay zero.
+# %% [markdown] start="model" without="c4cnn c4cnn-bn d4cnn"
+# Only the four nearest neighbours get the ring's value; the corners stay zero. The network keeps its architecture's points.
 
 # %% answer="isotropic-conv"
 class IsotropicConv2d(nn.Module):

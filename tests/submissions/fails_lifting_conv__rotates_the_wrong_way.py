@@ -1,5 +1,5 @@
-# %% [markdown] start="model" without="c4cnn isotropic-cnn c4cnn-bn d4cnn"
-# Filters turn clockwise.
+# %% [markdown] start="model" without="isotropic-cnn c4cnn-bn d4cnn"
+# Filters turn clockwise. The network on them is right, and keeps its architecture's points.
 
 # %% answer="lifting-conv"
 class LiftingConv2d(nn.Module):
