@@ -1055,6 +1055,13 @@ checks.close(
     "The network's output for given weights",
     "Does a pool and a ReLU follow each convolution, in the sizes described? Does the last pool take in all 4?",
 )
+cotangent = torch.randn(len(x), 10, generator=g, dtype=torch.float64)
+got = gradients(train_mode(net, True), x, cotangent)["input"]
+expected = reference.gradients(
+    lambda images: reference.network("c4cnn", layers, images, stand_ins=apart), {"images": x}, cotangent
+)
+what = "The gradient of the network's output for its input in training mode"
+checks.close(got, expected["images"], what, "Does every step let the gradient through, and drop nothing at random?")
 ### END HIDDEN TESTS
 print("All public checks of C4CNN's architecture passed.")
 
@@ -1249,6 +1256,13 @@ checks.close(
     "The network's output for given weights",
     "Does a pool and a ReLU follow each convolution, in the sizes described?",
 )
+cotangent = torch.randn(len(x), 10, generator=g, dtype=torch.float64)
+got = gradients(train_mode(net, True), x, cotangent)["input"]
+expected = reference.gradients(
+    lambda images: reference.network("isotropic_cnn", layers, images, stand_ins=apart), {"images": x}, cotangent
+)
+what = "The gradient of the network's output for its input in training mode"
+checks.close(got, expected["images"], what, "Does every step let the gradient through, and drop nothing at random?")
 ### END HIDDEN TESTS
 print("All public checks of IsotropicCNN's architecture passed.")
 
@@ -1490,6 +1504,8 @@ checks.close(state(layer)["running_mean"], 0.1 * (y + 10).mean((0, 2, 3, 4)), "r
 from autograder import hidden, reference
 
 g = hidden.generator("batch-norm-evaluation-mode")
+names = ["bias", "num_batches_tracked", "running_mean", "running_var", "weight"]
+checks.equal(sorted(GroupBatchNorm2d(3).state_dict()), names, "The names in its state_dict", "What is saved must hold its statistics.")
 fresh = state(GroupBatchNorm2d(3))
 for name, start in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)):
     checks.close(fresh[name], torch.full((3,), start), f"{name} of a fresh layer")
@@ -1578,6 +1594,13 @@ checks.close(
     "The network's output for given weights in evaluation mode",
     "Does each convolution have its norm, then a pool, then a ReLU? Does the last pool take in all 4?",
 )
+cotangent = torch.randn(len(x), 10, generator=g, dtype=torch.float64)
+got = gradients(train_mode(net, True), x, cotangent)["input"]
+expected = reference.gradients(
+    lambda images: reference.network("c4cnn_bn", layers, images, stand_ins=apart, training=True), {"images": x}, cotangent
+)
+what = "The gradient of the network's output for its input in training mode"
+checks.close(got, expected["images"], what, "Does every step let the gradient through, and drop nothing at random?")
 ### END HIDDEN TESTS
 print("All public checks of C4CNNWithBatchNorm passed.")
 
@@ -1939,6 +1962,13 @@ checks.close(
     "The network's output for given weights",
     "Does a pool and a ReLU follow each convolution, in the sizes described? Does the last pool take in all 8?",
 )
+cotangent = torch.randn(len(x), 10, generator=g, dtype=torch.float64)
+got = gradients(train_mode(net, True), x, cotangent)["input"]
+expected = reference.gradients(
+    lambda images: reference.network("d4cnn", layers, images, stand_ins=apart), {"images": x}, cotangent
+)
+what = "The gradient of the network's output for its input in training mode"
+checks.close(got, expected["images"], what, "Does every step let the gradient through, and drop nothing at random?")
 ### END HIDDEN TESTS
 print("All public checks of D4CNN passed.")
 

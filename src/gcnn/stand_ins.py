@@ -95,20 +95,26 @@ class IsotropicConv2d(nn.Module):
 
 
 class GroupBatchNorm2d(nn.Module):
-    """In place of exercise 3.5b's layer: it scales and shifts by all that a norm holds, and normalises nothing."""
+    """In place of exercise 3.5b's layer: it scales and shifts by all that a norm holds, and normalises nothing.
+
+    As in a norm, the running statistics count in evaluation mode only.
+    """
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1):
         super().__init__()
+        self.eps = eps
         self.weight, self.bias = nn.Parameter(torch.ones(num_features)), nn.Parameter(torch.zeros(num_features))
         self.register_buffer("running_mean", torch.zeros(num_features))
         self.register_buffer("running_var", torch.ones(num_features))
         self.register_buffer("num_batches_tracked", torch.tensor(0))
 
     def forward(self, y: torch.Tensor) -> torch.Tensor:
-        """Map (B, num_features, orientations, H, W) to the same shape, in either mode."""
-        scale = torch.stack([self.weight, self.running_var])[..., None] * _numbers(2, 1, y.shape[2]).to(y)
-        shift = torch.stack([self.bias, self.running_mean])[..., None] * _factors(2, 1, y.shape[2]).to(y)
-        return y * scale.sum(0)[..., None, None] + shift.sum(0)[..., None, None]
+        """Map (B, num_features, orientations, H, W) to the same shape."""
+        count = 1 if self.training else 2
+        scales, shifts = [self.weight, self.running_var][:count], [self.bias, self.running_mean][:count]
+        scale = torch.stack(scales)[..., None] * _numbers(2, 1, y.shape[2])[:count].to(y)
+        shift = torch.stack(shifts)[..., None] * _factors(2, 1, y.shape[2])[:count].to(y)
+        return (1 + self.eps) * y * scale.sum(0)[..., None, None] + shift.sum(0)[..., None, None]
 
 
 LAYERS: dict[str, type[nn.Module]] = {
