@@ -1,6 +1,5 @@
 """Tests of the mutants: how they are made, what the arena says of a few, and that a weakened test is found out."""
 
-import ast
 import collections
 import dataclasses
 import os
@@ -18,7 +17,6 @@ from autograder.mutants.mutant import FIELD, LIBRARY, STUDENT, Mutant, normalise
 from autograder.mutants.patterns import places, rewritten
 from autograder.mutants.uses import Uses
 from autograder.notebooks import role
-from autograder.run import Settings
 
 
 @pytest.fixture(scope="module")
@@ -71,16 +69,17 @@ def test_ids_are_stable_and_unique(mutants):
     code = "def rotate_p4(y, r):\n    return rotate(y, -r).roll(r, -3)\n"
     spaced = 'def rotate_p4( y,r ):\n    """Turn."""\n\n    return (rotate(y, -r).roll(r, -3))  # !\n'
     one, other = (Mutant("rotate-p4", "turns clockwise", FIELD, "", text) for text in (code, spaced))
-    assert one.id == other.id == "rotate-p4-4f0e2d9d23"
+    assert one.id == other.id == "rotate-p4-712ffef000"
 
 
 def test_making_them_is_deterministic(source, mutants):
     """Do the same operators on the same answer make the same mutants in the same order, with the same names?"""
+    kept = {mutant.id: mutant for mutant in mutants}
     for key, answer in model_answers(source).items():
-        again = [(m.id, m.mistake) for m in field_mutants(key, answer, TABLES[key])]
-        kept = {m.id: m.mistake for m in mutants}
-        assert [mistake for name, mistake in again if kept.get(name) == mistake]
-        assert again == [(m.id, m.mistake) for m in field_mutants(key, answer, TABLES[key])]
+        again = list(field_mutants(key, answer, TABLES[key]))
+        first = {m.id: m.mistake for m in reversed(again)}  # of equal code, the first has given the name
+        assert {n: kept[n].mistake for n in first if n in kept and kept[n].origin == FIELD}.items() <= first.items()
+        assert again == list(field_mutants(key, answer, TABLES[key]))
 
 
 def test_every_mutant_is_code_that_differs(source, mutants):
@@ -183,14 +182,13 @@ def test_the_models_answers_are_right_before_and_after(arena):
         assert not verdict.lost and verdict.tests and "test-c4cnn-accuracy" in verdict.undecided
 
 
-def test_what_kills_or_changes_the_kernel_is_an_outcome(source, arena):
+def test_what_kills_or_changes_the_kernel_is_an_outcome(arena):
     """Is a kernel that an answer ends or changes replaced, and what the answer did not define *not graded*?"""
-    dead = arena.judge("c4", "import os\nos._exit(1)", trained=False)
-    assert "ended the kernel" in dead.messages["test-c4-product"]
-    assert set(dead.tests.values()) == {"not graded"}
-    odd = arena.judge("c4", "import torch\ntorch.rot90 = None\nclass C4: pass", trained=False)
-    assert "test-lifting-conv-filter" in odd.lost
-    assert not arena.judge("lifting-conv", arena.uses.answers["lifting-conv"], trained=False).lost
+    dead = arena.judge("d4-action", "import os\nos._exit(1)", trained=False)
+    assert dead.tests["test-d4-action"] == "not graded" and "ended the kernel" in dead.messages["test-d4-action"]
+    odd = arena.judge("d4-action", "torch.rot90 = None", trained=False)
+    assert "test-d4-lifting-conv" in odd.lost
+    assert not arena.judge("d4-action", arena.uses.answers["d4-action"], trained=False).lost
 
 
 def test_statuses_and_problems():
@@ -264,11 +262,14 @@ def test_a_larger_sample_is_killed(project, tmp_path):
 
 
 @pytest.mark.slow
-def test_training_decides_where_nothing_else_does(source, arena):
-    """Is a network trained and judged when it passed all other tests, and is what cannot learn found out?"""
-    settings = Settings(cell_seconds=20, training_seconds=300, test_seconds=600)
-    assert settings.test_seconds <= arena.settings.test_seconds
+def test_training_decides_where_nothing_else_does(arena):
+    """Is a network trained and judged when it passed all other tests, and one that only training shows found out?"""
     answer = arena.uses.answers["isotropic-cnn"]
     verdict = arena.judge("isotropic-cnn", answer)
     assert not verdict.lost and not verdict.undecided and "test-isotropic-cnn-accuracy" in verdict.tests
-    ast.parse(answer)
+    # Its own layers are right whenever they are looked at, and forget what they learned.
+    forgets = "\n\nclass IsotropicCNN(IsotropicCNN):\n    def train(self, mode=True):\n"
+    forgets += "        for layer in self.children():\n            layer.requires_grad_(False)\n"
+    forgets += "        return super().train(mode)\n"
+    verdict = arena.judge("isotropic-cnn", answer + forgets)
+    assert verdict.lost and set(verdict.lost) <= {"test-isotropic-cnn-invariance", "test-isotropic-cnn-accuracy"}

@@ -15,20 +15,44 @@ from autograder.mutants.mutant import LIBRARY, Mutant
 
 _LEFT_OUT = {"operator_string", "operator_symmetric_string_methods_swap", "operator_unsymmetrical_string_methods_swap"}
 _CONTEXT = 48  # characters of code that a mistake's name shows, if the expression around it is no longer
+_LONGEST = 80  # characters of code in a mistake's name
+_OPERATORS = (cst.In, cst.NotIn, cst.BaseBinaryOp, cst.BaseUnaryOp, cst.BaseBooleanOp, cst.BaseCompOp, cst.BaseAugOp)
+
+
+def _short(code: str) -> str:
+    """Code in one line, cut in the middle if it is long."""
+    code = " ".join(code.split()).strip(" ,;")
+    return code if len(code) <= _LONGEST else f"{code[: _LONGEST // 2]}…{code[-_LONGEST // 2 :]}"
 
 
 def _in_words(module: cst.Module, node: cst.CSTNode, new: cst.CSTNode, parents: dict) -> str:
-    """What was changed, shown with as much around it as makes it plain."""
+    """What was changed."""
+
+    def code(node: cst.CSTNode) -> str:
+        return _short(module.code_for_node(node))
+
+    if isinstance(node, cst.Call):
+        name, before, after = code(node.func), list(node.args), list(new.args)
+        at = next(i for i, arg in enumerate(before) if i == len(after) or not arg.deep_equals(after[i]))
+        if len(after) < len(before):
+            return f"leaves `{code(before[at])}` out of `{name}(…)`"
+        return f"gives None in place of `{code(before[at])}` to `{name}(…)`"
+    if isinstance(node, cst.IfExp):
+        taken, when = (node.orelse, "also if") if isinstance(new.test.operator, cst.And) else (node.body, "also unless")
+        return f"has `{code(taken)}` {when} `{code(node.test)}`"
+    if isinstance(node, (cst.Assign, cst.AnnAssign)) and isinstance(new, type(node)):
+        return f"sets `{code(new)}`"
+    # As much around a small change as makes it plain.
     shown = node
     while (parent := parents.get(shown)) is not None and not isinstance(parent, (cst.Module, cst.BaseSuite)):
-        if isinstance(shown, cst.BaseSmallStatement) or len(module.code_for_node(parent).strip()) > _CONTEXT:
+        operator = isinstance(shown, _OPERATORS)
+        if isinstance(shown, cst.BaseSmallStatement):
+            break
+        if not operator and len(module.code_for_node(parent).strip()) > _CONTEXT:
             break
         shown = parent
-    if isinstance(shown, (cst.In, cst.NotIn, cst.BaseBinaryOp, cst.BaseUnaryOp, cst.BaseBooleanOp, cst.BaseCompOp)):
-        shown = parents[shown]
     changed = new if shown is node else shown.deep_replace(node, new)
-    before, after = (" ".join(module.code_for_node(n).split()).strip(" ,;") for n in (shown, changed))
-    return f"has `{after}` in place of `{before}`"
+    return f"has `{code(changed)}` in place of `{code(shown)}`"
 
 
 def library_mutants(exercise: str, source: str, lines: frozenset[int], operator: str) -> Iterator[Mutant]:

@@ -8,6 +8,8 @@ import hashlib
 LIBRARY, FIELD, STUDENT = "library", "field", "student"
 """Where mutants come from: a mutation library's operators, the field's own, or a person who writes as students do."""
 
+_NO_MATTER = ("ctx", "kind", "type_comment", "type_ignores", "type_params")
+
 
 @dataclasses.dataclass(frozen=True)
 class Mutant:
@@ -43,12 +45,24 @@ class Mutant:
 
 @functools.lru_cache(maxsize=10_000)
 def normalised(source: str) -> str:
-    """A code's text without what does not count: layout, comments and docstrings. What is no Python stays as it is."""
+    """A code's structure without what does not count: layout, comments and docstrings.
+
+    It is the same in all versions of Python, unlike what `ast.dump` and `ast.unparse` give. What is no Python stays as
+    it is, but for white space at the ends of lines.
+    """
     try:
-        tree = ast.parse(source)
+        return _structure(ast.parse(source))
     except (SyntaxError, ValueError):
         return "\n".join(line.rstrip() for line in source.strip().split("\n"))
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+
+
+def _structure(node: object) -> str:
+    if isinstance(node, list):
+        return "[" + " ".join(map(_structure, node)) + "]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = {name: value for name, value in ast.iter_fields(node) if name not in _NO_MATTER}
+    if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+        fields["body"] = node.body[1:]
+    parts = [f"{name}={_structure(value)}" for name, value in fields.items() if value not in (None, [])]
+    return f"{type(node).__name__}({' '.join(parts)})"
