@@ -1,6 +1,20 @@
 """The exercises: their numbers, their points in all, and which of them needs which. One table, read by all that scores.
 
 The notebook says how an exercise's points are split over its cells; the build checks that they add up to this table's.
+
+A network needs its layers, but its architecture is tested on stand-ins for them (`gcnn.stand_ins`): a wrong layer costs
+the network's invariance and its accuracy, not its architecture (``apart``). This is what the samples ``fails_…`` lose
+outside of the exercise that they have wrong, with right answers to all that need it, before there were stand-ins and
+now. (tests/notebooks/test_apart.py measures it, with networks that are as accurate as they must be.)
+
+    wrong answer                                  before   now
+    lifting-conv: rotates the wrong way               14     8   3.2: 10, now 6; 3.5c: 4, now 2
+    group-conv: forgets to roll                       14     8   3.2: 10, now 6; 3.5c: 4, now 2
+    group-conv: cuts the gradient                      0     0
+    rotate-p4: rolls the other way                    29    23   as group-conv, and all 15 points of 2.4
+    isotropic-conv: gives corners a zero               4     2   3.3: 4, now 2
+    batch-norm: keeps statistics per orientation       0     0
+    d4-action: permutes without reversing              8     6   4c: 4, now 2; and 4 points of 4b
 """
 
 import dataclasses

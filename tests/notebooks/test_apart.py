@@ -1,13 +1,16 @@
 """Tests of networks apart from their layers: a wrong layer costs no architecture, a wrong network is found on it."""
 
+import collections
 import inspect
+import types
 
 import pytest
 import torch
-from test_cells import NETWORKS, SUBMISSIONS, changed, exercise
+from test_cells import ACCURACY, NETWORKS, SUBMISSIONS, changed, exercise
 
+from autograder import hidden
 from autograder.exercises import EXERCISES, dependants
-from gcnn.probes import state
+from gcnn.probes import predict, state, with_random_state
 from gcnn.stand_ins import LAYERS
 
 APART = [test for test in NETWORKS if not test.endswith("invariance")]
@@ -111,3 +114,41 @@ def test_invariance_is_lost_with_a_wrong_layer(notebook, test, old, new):
     outcome = notebook.run(test, notebook.answers((layer, old, new)))
     assert not outcome.passed
     assert f"look at the layer{'s' if 'c4' in test else ''}, {EXERCISES[layer].number}" in outcome.message
+
+
+# What samples lose outside of their own exercise: the table in autograder.exercises.
+COSTS = {
+    "fails_batch_norm__keeps_statistics_per_orientation": {},
+    "fails_d4_action__permutes_without_reversing": {"d4-group-conv": 4, "d4cnn": 2},
+    "fails_group_conv__cuts_the_gradient": {},
+    "fails_group_conv__forgets_to_roll": {"c4cnn": 6, "c4cnn-bn": 2},
+    "fails_isotropic_conv__gives_corners_a_zero": {"isotropic-cnn": 2},
+    "fails_lifting_conv__rotates_the_wrong_way": {"c4cnn": 6, "c4cnn-bn": 2},
+    "fails_rotate_p4__rolls_the_other_way": {"group-conv": 15, "c4cnn": 6, "c4cnn-bn": 2},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_what_a_wrong_layer_costs(notebook, source, monkeypatch, path):
+    """Does a sample lose the points that the table of exercises says, if its network is as accurate as it must be?"""
+    key = path.stem.split("__")[0].removeprefix("fails_").replace("_", "-")
+    answers = {**notebook.model, key: notebook.sample(path, source)[key]}
+    public, secret = notebook.given["test_set"].images[:100], hidden.digits()[0][:100]
+    lost = collections.Counter()
+    for test in notebook.tests:
+        if exercise(test) not in dependants([key]) - {key}:
+            continue
+        names = {}
+        for name in {ACCURACY[t] for t in ACCURACY if exercise(t) == exercise(test)}:
+            drawn = torch.Generator().manual_seed(1)
+            net = notebook.network(name, answers, lambda fresh, g=drawn: with_random_state(fresh, g, torch.float32)[0])
+            labels = {images: predict(net, images).argmax(1) for images in (public, secret)}
+            if name == "isotropic_cnn":  # more than so many are more than it can
+                labels = {images: truth + (torch.arange(100) >= 40) for images, truth in labels.items()}
+            right = (secret, labels[secret])
+            monkeypatch.setattr(hidden, "digits", lambda right=right: right)
+            names = {name: net, "test_set": types.SimpleNamespace(images=public, labels=labels[public])}
+        if not notebook.run(test, answers, names={**names, "retrained": lambda model, seed: model}).passed:
+            lost[exercise(test)] += notebook.cells[test].metadata.nbgrader.points
+    assert lost == COSTS[path.stem]
