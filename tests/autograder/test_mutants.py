@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
 from autograder.mutants import page, proof
 from autograder.mutants.arena import Arena, Verdict
@@ -106,6 +107,9 @@ def test_equivalents_exist_and_have_reasons(mutants):
     assert reasons.keys() <= {mutant.id for mutant in mutants}
     assert all(len(reason) > 20 and reason.endswith(".") for reason in reasons.values())
     assert {mutant.id for mutant in mutants if mutant.equivalent} == reasons.keys()
+    for entry in ('[c4-0123456789]\nreason = " "\n', "[c4-0123456789]\n"):
+        with pytest.raises(CourseError, match="no reason why c4-0123456789 is right"):
+            equivalents(entry)
 
 
 def test_patterns_match_structure_and_keep_the_rest():

@@ -13,6 +13,7 @@ import jupytext
 import tomllib
 from nbformat import NotebookNode
 
+from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
 from autograder.mutants import groups, layers, networks
 from autograder.mutants.groups import Table
@@ -126,10 +127,21 @@ def written_mutants(folder: Path) -> Iterator[Mutant]:
         yield Mutant(cells[1].metadata["answer"], header[1], STUDENT, f"tests/mutants/{path.name}", cells[1].source)
 
 
-def equivalents() -> dict[str, str]:
-    """By a mutant's id, why it is right all the same."""
-    table = tomllib.loads((resources.files("autograder.mutants") / "equivalents.toml").read_text(encoding="utf-8"))
-    return {name: entry["reason"].strip() for name, entry in table.items()}
+def equivalents(text: str | None = None) -> dict[str, str]:
+    """By a mutant's id, why it is right all the same.
+
+    Args:
+        text: of a table; by default ``equivalents.toml``'s.
+
+    Raises:
+        CourseError: an entry has no reason.
+    """
+    if text is None:
+        text = (resources.files("autograder.mutants") / "equivalents.toml").read_text(encoding="utf-8")
+    reasons = {name: entry.get("reason", "").strip() for name, entry in tomllib.loads(text).items()}
+    if without := [name for name, reason in reasons.items() if not reason]:
+        raise CourseError(f"equivalents.toml gives no reason why {', '.join(without)} is right: write one")
+    return reasons
 
 
 def all_mutants(source: NotebookNode, folder: Path) -> list[Mutant]:

@@ -13,7 +13,6 @@ import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures.process import BrokenProcessPool
 from importlib import resources
 from pathlib import Path
 
@@ -144,7 +143,7 @@ class Kept:
 
 
 def _judged(source: NotebookNode, mutants: Iterable[Mutant], processes: int) -> Iterator[tuple[Mutant, Verdict]]:
-    """Mutants with their verdicts, as they are ready; a worker that dies is replaced, a few times."""
+    """Mutants with their verdicts, as they are ready; what a worker could not judge is tried again, a few times."""
     waiting = list(mutants)
     context, text = multiprocessing.get_context("spawn"), nbformat.writes(source)
     before = os.environ.get("OMP_NUM_THREADS")
@@ -156,16 +155,16 @@ def _judged(source: NotebookNode, mutants: Iterable[Mutant], processes: int) -> 
             try:
                 futures = {pool.submit(_work, mutant): mutant for mutant in waiting}
                 for future in concurrent.futures.as_completed(futures):
-                    verdict = future.result()
-                    done.add(futures[future].id)
-                    yield futures[future], verdict
-                return
-            except BrokenProcessPool:
-                if attempt == MAX_RESTARTS:
-                    raise
+                    if (error := future.exception()) is None:
+                        done.add(futures[future].id)
+                        yield futures[future], future.result()
+                    elif attempt == MAX_RESTARTS:
+                        raise error
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
             waiting = [mutant for mutant in waiting if mutant.id not in done]
+            if not waiting:
+                return
     finally:
         if before is None:
             os.environ.pop("OMP_NUM_THREADS")
@@ -191,7 +190,7 @@ def prove(
         told: is called with each proof, as it is ready.
 
     Raises:
-        BrokenProcessPool: workers die again and again.
+        Exception: why a mutant could not be judged, tried again and again; what was judged is kept.
     """
     uses, proofs = Uses(source), {}
     given = "\0".join(cell.source for cell in source.cells if role(cell) == "given")
