@@ -63,6 +63,10 @@ class Course:
             raise CourseError(
                 f"there is no {CONFIG} in {self.project}: run this in the course's folder, or name it with --root"
             )
+        if str(self.project) not in sys.path:
+            # The settings may name a plugin that stands beside them, which nbgrader's own commands find; last, so that
+            # no folder of the course is taken for a package.
+            sys.path.append(str(self.project))
         loaded = PyFileConfigLoader(CONFIG, path=str(self.project)).load_config()
         config = Config(loaded)
         config.CourseDirectory.root = str(self.root)

@@ -1,10 +1,12 @@
 """Grading through the doors that instructors use, with real kernels: command line, nbgrader's commands, feedback."""
 
 import csv
+import datetime
 import subprocess
 import sys
 from pathlib import Path
 
+import fabricated
 import nbformat
 import pytest
 
@@ -168,3 +170,23 @@ def test_every_sample_gets_what_its_name_promises(project, tmp_path):
     """Does the whole demonstration end green?"""
     done = autograder("demo", "--root", project, "--out", tmp_path / "demo", timeout=1700)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_rule_for_late_hand_ins_may_stand_beside_the_settings(tmp_path, project):
+    """Is a plugin found that is a file in the course's folder, wherever the command is run?"""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / f"{ASSIGNMENT}.py").write_text((project / "notebooks" / f"{ASSIGNMENT}.py").read_text())
+    settings = (project / "nbgrader_config.py").read_text()
+    (tmp_path / "nbgrader_config.py").write_text(
+        f'{settings}\nc.AssignLatePenalties.plugin_class = "rule_of_this_test.TwoPointsAnHour"\n'
+    )
+    (tmp_path / "rule_of_this_test.py").write_text(
+        "from nbgrader.plugins import LateSubmissionPlugin\n"
+        "class TwoPointsAnHour(LateSubmissionPlugin):\n"
+        "    def late_submission_penalty(self, student_id, score, total_seconds_late):\n"
+        "        return 2.0 * (total_seconds_late // 3600)\n"
+    )
+    course = fabricated.open_course(tmp_path, tmp_path)
+    fabricated.landed(course, "ada", fabricated.answered(course.source()), late=datetime.timedelta(hours=3))
+    with course.gradebook() as gradebook:
+        assert gradebook.find_submission(ASSIGNMENT, "ada").late_submission_penalty == 6
