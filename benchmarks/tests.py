@@ -113,6 +113,8 @@ def main() -> None:
         right, wronged = right_answers(source, console) if whole else ([], [])
     except CourseError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted: what was judged is kept, and the same command goes on from here")
     rows = page.rows(proofs)
     if whole:
         rows.append({"name": "alternatives.total", "value": sum(total for _, total, _ in right), "unit": "answers"})

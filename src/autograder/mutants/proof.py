@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 
 from autograder.exercises import dependants
 from autograder.mutants.arena import PASSED, Arena, Verdict
-from autograder.mutants.mutant import Mutant
+from autograder.mutants.mutant import STUDENT, Mutant
 from autograder.mutants.uses import Uses
 from autograder.notebooks import role
 
@@ -207,6 +207,7 @@ def prove(
             take(mutant, kept.verdicts[keys[mutant.id]])
         else:
             missing.append(mutant)
+    missing.sort(key=lambda mutant: mutant.origin != STUDENT)  # what people wrote first: it is the likeliest to survive
     for mutant, verdict in _judged(source, missing, processes) if missing else ():
         kept.add(keys[mutant.id], verdict)
         take(mutant, verdict)
