@@ -26,7 +26,7 @@ from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.jobs import Job, Result, digest, pack, tests_version
 from autograder.notebooks import ASSIGNMENT, role
-from autograder.sandbox import clean_up_stale
+from autograder.sandbox import SandboxUnavailable, clean_up_stale
 from autograder.secret import read_secret
 from autograder.steps import differs, prepared
 from autograder.workers import Workers
@@ -106,9 +106,11 @@ class Grading:
         """Grade, and say what happens; whoever stops listening ends the work, and the next run goes on with it.
 
         Raises:
-            CourseError: another grading runs, the gradebook is of another version, or the disk is full.
+            CourseError: another grading runs, the gradebook is of another version, the disk is full, there is no
+                sandbox where submissions run, or a cluster's scheduler is gone.
         """
-        self.course.check_sandbox()
+        if self.workers.here:
+            self.course.check_sandbox()
         clean_up_stale()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -118,6 +120,8 @@ class Grading:
                     yield from self._told()
                     yield self._take(result) if result is not None else Event(NOTHING)
                 yield from self._told()
+        except SandboxUnavailable as error:
+            raise CourseError(f"a worker cannot run submissions: {error}") from error
         except filelock.Timeout as error:
             raise CourseError("this course is being graded already: wait for that grading, or end it") from error
         except OSError as error:

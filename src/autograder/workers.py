@@ -30,6 +30,8 @@ class Workers(Protocol):
 
     slots: int
     """How many are done at a time."""
+    here: bool
+    """Whether they are on this machine, whose sandbox then counts."""
 
     def results(self, jobs: Iterator[Job]) -> Iterator[Result | None]:
         """Do jobs, and give each result as it comes; ``None`` from time to time, while there is none.
@@ -72,6 +74,8 @@ def _start(parent: int, threads: int) -> None:
 
 class Processes:
     """Jobs in processes of this machine."""
+
+    here = True
 
     def __init__(self, jobs: int):
         """Start nothing yet.
@@ -162,6 +166,8 @@ class Cluster:
     files. One thread a worker: `autograder.jobs.work` does one job at a time in a process.
     """
 
+    here = False
+
     def __init__(self, address: str, resources: dict[str, float] | None = None, timeout: float = 5):
         """Connect to a scheduler.
 
@@ -215,7 +221,23 @@ class Cluster:
         return dict(self._since)
 
     def results(self, jobs: Iterator[Job]) -> Iterator[Result | None]:
-        """Do jobs; see `Workers`. A job whose worker is lost is done elsewhere, three times at most."""
+        """Do jobs; see `Workers`. A job whose worker is lost is done elsewhere, three times at most.
+
+        Raises:
+            CourseError: the scheduler is gone.
+            SandboxUnavailable: a worker has no sandbox.
+        """
+        from distributed import CommClosedError
+
+        try:
+            yield from self._results(jobs)
+        except (futures.CancelledError, CommClosedError) as error:
+            raise CourseError(
+                "the connection to the Dask scheduler is lost. What was finished is kept: start the scheduler again, "
+                "and run the same command"
+            ) from error
+
+    def _results(self, jobs: Iterator[Job]) -> Iterator[Result | None]:
         options: dict[str, Any] = {"pure": False}
         if self._resources:
             options["resources"] = self._resources
@@ -224,9 +246,11 @@ class Cluster:
         try:
             while True:
                 # Some more than are done at a time, so that no worker waits for the way there and back.
-                while len(running) < 2 * self.slots and (job := next(jobs, None)) is not None:
+                room = 2 * self.slots - len(running)
+                while room > 0 and (job := next(jobs, None)) is not None:
                     running[executor.submit(work, job)] = job
                     self._since[job.student] = time.monotonic()
+                    room -= 1
                 if not running:
                     return
                 done, _ = futures.wait(running, timeout=0.5, return_when=futures.FIRST_COMPLETED)

@@ -113,3 +113,26 @@ def test_workers_of_another_version_are_refused(scheduler, project, tmp_path):
     finally:
         other.kill()
         other.wait()
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_goes_away(project, tmp_path):
+    """Is a lost scheduler one sentence, is what was finished kept, and can the grading go on without it?"""
+    course = small_course(project, tmp_path / "course", students=8)
+    scheduler = _start("scheduler", "--host", "127.0.0.1", "--port", 0, "--no-dashboard")
+    address = _address(scheduler)
+    (worker,) = _workers(address, 1)
+    landed = []
+    try:
+        with pytest.raises(CourseError, match="scheduler is lost"), workers(scheduler=address) as hands:
+            for event in Grading(course, hands, course.handed_in()).events():
+                landed += [event.student] * (event.kind == LANDED)
+                if len(landed) == 2:
+                    scheduler.kill()
+    finally:
+        for process in (scheduler, worker):
+            process.kill()
+            process.wait()
+    grading, events = graded(course)
+    assert len(landed) >= 2 and not grading.failed
+    assert {event.student for event in events if event.kind == LANDED} == {*course.handed_in()} - {*landed}
