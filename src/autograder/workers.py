@@ -227,7 +227,7 @@ class Cluster:
             CourseError: the scheduler is gone.
             SandboxUnavailable: a worker has no sandbox.
         """
-        from distributed import CommClosedError
+        from distributed.comm import CommClosedError
 
         try:
             yield from self._results(jobs)
