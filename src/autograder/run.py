@@ -346,7 +346,8 @@ def _machine() -> dict[str, Any]:
         return {"grader": platform.machine(), "versions": versions}
     from gcnn.environment import describe
 
-    return {"grader": describe(), "versions": {**versions, "torch": torch.__version__}}
+    # torch's version is no plain string: where it is sent, torch would be imported to read it.
+    return {"grader": describe(), "versions": {**versions, "torch": str(torch.__version__)}}
 
 
 def not_run(notebook: NotebookNode, reason: str) -> Run:

@@ -200,3 +200,15 @@ def test_outputs_that_would_run_are_not_kept():
     script = cell("added", "from IPython.display import HTML, display\ndisplay(HTML('<script>alert(1)</script>'))")
     done = graded(GIVEN, script)
     assert "script>" not in json.dumps(done.notebook.cells[1].outputs)
+
+
+def test_evidence_is_plain_data_only():
+    """Is what goes back to the main process of Python's own types, so that reading it imports nothing, torch least?"""
+
+    def kinds(value):
+        inside = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+        return {type(value)}.union(*map(kinds, inside))
+
+    done = graded(GIVEN, answer("c4", "def C4():\n    return 4"), check("c4", f"import torch\n{CHECK_C4}"))
+    assert statuses(done) == {"test-c4": "passed"} and "torch" in done.evidence["versions"]
+    assert kinds(done.evidence) <= {dict, list, str, int, float, bool, type(None)}
