@@ -82,8 +82,10 @@ release: $(READY) ## rebuild source/ and release/ from notebooks/, and the grade
 student: $(READY) ## put together what students get, in dist/student
 	$(BIN)/autograder student
 
-grade: $(READY) sandbox ## grade what lies in submitted/, write feedback and grades.csv
+grade: $(READY) sandbox ## grade what lies in submitted/, then write the report and everybody's feedback
 	$(BIN)/autograder grade
+	$(BIN)/autograder report
+	$(BIN)/autograder feedback
 
 secret: $(READY) ## create the course's secret, once, before the first grading
 	$(BIN)/autograder secret
@@ -100,6 +102,10 @@ doctor: $(READY) sandbox ## say what this machine really enforces
 bench: $(READY) sandbox ## measure again what benchmarks/results says (about an hour)
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/judge.py
+
+pictures: $(READY) sandbox browser ## take the pictures of docs/ from the running program
+	$(BIN)/python benchmarks/pictures.py
+	$(BIN)/python benchmarks/screenshots.py
 
 figures: $(READY) ## turn benchmarks/results into docs/figures.md
 	$(BIN)/python benchmarks/figures.py
