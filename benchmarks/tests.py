@@ -34,6 +34,7 @@ from autograder.mutants import made, page, proof
 from autograder.mutants.mutant import Mutant
 from autograder.notebooks import read_text
 from autograder.run import Settings
+from autograder.secret import PUBLIC_SECRET, handed_over
 
 MUTANTS = results.ROOT / "tests" / "mutants"
 LOCALISED = 0.97  # the share of killed mutants that must lose points only where they should
@@ -70,24 +71,25 @@ def prove(source: NotebookNode, mutants: list[Mutant], arguments: argparse.Names
         return proof.prove(source, mutants, kept, processes=arguments.processes, told=told)
 
 
-def right_answers(source: NotebookNode, console: Console) -> tuple[list[tuple[str, int, int]], list[str]]:
-    """Judge the different right answers.
+def right_answers(source: NotebookNode, runs: int, console: Console) -> tuple[list[tuple[str, int, int]], list[str]]:
+    """Judge the different right answers several times in a row, each time on other inputs.
 
     Returns:
-        By exercise, how many there are and how many lost points; and the losses, a sentence each.
+        By exercise, how many there are and how many lost points in some run; and the losses, a sentence each.
     """
     found: list[Alternative] = alternatives(results.ROOT / FOLDER, source)
-    outcomes = judged(found, source, Settings())
-    counts: dict[str, list[int]] = {}
-    sentences = []
-    for one in found:
-        lost = [f"{test}: {o.message}" for test, o in outcomes[one.name].items() if o.status != PASSED]
-        count = counts.setdefault(one.exercise, [0, 0])
-        count[0] += 1
-        count[1] += bool(lost)
-        sentences += [f"the right answer {one.name} loses points: {escape(reason)}" for reason in lost]
-    console.print(f"{len(found)} different right answers judged")
-    return [(key, *counts[key]) for key in EXERCISES if key in counts], sentences
+    losers, sentences = set(), []
+    for number in range(runs):
+        with handed_over(f"{PUBLIC_SECRET}, run {number}"):
+            outcomes = judged(found, source, Settings())
+        for one in found:
+            lost = [f"{test}: {o.message}" for test, o in outcomes[one.name].items() if o.status != PASSED]
+            losers |= {one.name} if lost else set()
+            sentences += [f"the right answer {one.name} loses points: {escape(reason)}" for reason in lost]
+        console.print(f"{len(found)} different right answers judged, run {number + 1} of {runs}")
+    keys = [key for key in EXERCISES if any(one.exercise == key for one in found)]
+    own = {key: [one.name for one in found if one.exercise == key] for key in keys}
+    return [(key, len(names), len(losers.intersection(names))) for key, names in own.items()], sentences
 
 
 def main() -> None:
@@ -98,6 +100,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, help="so many mutants, always the same")
     parser.add_argument("--source", type=Path, default=results.ROOT / "notebooks" / "gcnn.py")
     parser.add_argument("--cache", type=Path, default=results.ROOT / "build" / "mutants.jsonl")
+    parser.add_argument("--runs", type=int, default=3, help="how many times right answers are judged, on other inputs")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, help="a folder for tests.json, mutants.csv and tests.md")
     arguments = parser.parse_args()
@@ -110,7 +113,7 @@ def main() -> None:
         mutants = made.all_mutants(source, MUTANTS)
         stale = sorted(made.equivalents().keys() - {mutant.id for mutant in mutants})
         proofs = prove(source, chosen(mutants, arguments), arguments, console)
-        right, wronged = right_answers(source, console) if whole else ([], [])
+        right, wronged = right_answers(source, arguments.runs, console) if whole else ([], [])
     except CourseError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
