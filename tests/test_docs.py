@@ -1,0 +1,81 @@
+"""Whether README and docs say what is there: commands, options, make's targets, settings, links and pictures."""
+
+import re
+import shlex
+
+import pytest
+import typer
+from nbgrader import plugins, preprocessors
+from nbgrader.coursedir import CourseDirectory
+
+from autograder import exports, lms
+from autograder.cli import app
+from autograder.steps import JudgedExecute
+
+PAGES = ("README.md", *(f"docs/{name}.md" for name in ("instructor", "cluster", "postgresql", "exports", "security")))
+COMMAND = re.compile(r"^(?:OMP_NUM_THREADS=\d+ )?(?:\.venv/bin/)?autograder (?![.…])(?P<rest>[a-z][^#…]*)")
+SETTING = re.compile(r"\bc\.([A-Z]\w+)\.(\w+)\b")
+
+
+@pytest.fixture(params=PAGES)
+def page(project, request):
+    """A page, and its text."""
+    path = project / request.param
+    return path, path.read_text(encoding="utf-8")
+
+
+def typed(text):
+    """What a page tells one to type: the lines of its blocks, and what stands between backquotes in its text."""
+    blocks = re.findall(r"^```(?:bash|python)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
+    return [line.strip() for block in blocks for line in block.splitlines()] + inline
+
+
+def test_every_command_is_there_with_its_options(page):
+    """Does the command line know each command and each option that a page names?"""
+    commands = typer.main.get_command(app).commands
+    for line in typed(page[1]):
+        if match := COMMAND.match(line):
+            name, *words = shlex.split(match["rest"])
+            assert name in commands, line
+            options = {
+                option for parameter in commands[name].params for option in (*parameter.opts, *parameter.secondary_opts)
+            }
+            assert {word.partition("=")[0] for word in words if word.startswith("--")} <= options, line
+
+
+def test_every_target_of_make_is_there(page, project):
+    """Has the Makefile each target that a page names?"""
+    targets = set(re.findall(r"^([a-z-]+):", (project / "Makefile").read_text(), re.MULTILINE))
+    named = {word for line in typed(page[1]) for word in re.findall(r"^make ([a-z-]+)", line)}
+    assert named <= targets
+
+
+def test_every_setting_is_there(page):
+    """Does each setting that a page names exist, under that name?"""
+    known = [CourseDirectory, JudgedExecute, preprocessors.AssignLatePenalties, plugins.LateSubmissionPlugin]
+    known += [value for module in (exports, lms) for value in vars(module).values() if isinstance(value, type)]
+    classes = {one.__name__: one for one in known}
+    for name, trait in SETTING.findall(page[1]):
+        assert trait in classes[name].class_traits(config=True), f"c.{name}.{trait}"
+
+
+def test_every_link_and_picture_leads_somewhere(page):
+    """Is each file that a page links to there, and each heading?"""
+    path, text = page
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match("https?:", target):
+            continue
+        file, _, heading = target.partition("#")
+        other = path.parent / file if file else path
+        assert other.exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.*)", other.read_text(encoding="utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert heading in anchors, target
+
+
+def test_pictures_are_small(project):
+    """Is no picture of the docs larger than a page should wait for?"""
+    sizes = {path.name: path.stat().st_size for path in (project / "docs" / "pictures").iterdir()}
+    assert sizes and max(sizes.values()) <= 200_000
