@@ -150,6 +150,7 @@ def test_what_an_answer_can_change(source):
     assert {uses.exercise(test) for test in later.cells} == {"d4-action", "d4-lifting-conv", "d4-group-conv", "d4cnn"}
 
 
+D4_LAYERS = ("d4-action", "d4-lifting-conv", "d4-group-conv")
 # A fixed sample: the mistake's exercise and name, and the exercises in which it must lose points.
 SAMPLE = [
     ("c4", "forgets to wrap around", {"c4"}),
@@ -158,6 +159,7 @@ SAMPLE = [
     ("isotropic-conv", "gives the corners a zero", {"isotropic-conv"}),
     ("rotate-p4", "rolls the group axis the other way", {"rotate-p4", "group-conv"}),
     ("rotate-p4", "calls itself without an end", {"rotate-p4", "group-conv"}),
+    ("group-conv", "defines rotate anew, and the other way round", {"group-conv", *D4_LAYERS}),
     ("lifting-conv", "turns its filters by 180° when it convolves", {"lifting-conv"}),
     ("group-conv", "turns its filters in the plane and does not roll them", {"group-conv"}),
     ("batch-norm", "has a biased running variance (written by hand)", {"batch-norm"}),
@@ -271,9 +273,8 @@ def test_training_decides_where_nothing_else_does(arena):
     answer = arena.uses.answers["isotropic-cnn"]
     verdict = arena.judge("isotropic-cnn", answer)
     assert not verdict.lost and not verdict.undecided and "test-isotropic-cnn-accuracy" in verdict.tests
-    # Its own layers are right whenever they are looked at, and forget what they learned.
-    forgets = "\n\nclass IsotropicCNN(IsotropicCNN):\n    def train(self, mode=True):\n"
-    forgets += "        for layer in self.children():\n            layer.requires_grad_(False)\n"
-    forgets += "        return super().train(mode)\n"
-    verdict = arena.judge("isotropic-cnn", answer + forgets)
-    assert verdict.lost and set(verdict.lost) <= {"test-isotropic-cnn-invariance", "test-isotropic-cnn-accuracy"}
+    # It is right whenever it is looked at, and lets no gradient through where it should learn.
+    sham = "\n\nclass IsotropicCNN(IsotropicCNN):\n    def forward(self, x):\n        y = super().forward(x)\n"
+    sham += "        return y if x.requires_grad else y.detach() + 0 * sum(p.sum() for p in self.parameters())\n"
+    verdict = arena.judge("isotropic-cnn", answer + sham)
+    assert verdict.lost == ["test-isotropic-cnn-accuracy"], verdict.messages

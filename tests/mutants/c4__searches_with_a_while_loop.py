@@ -1,4 +1,4 @@
-# %% [markdown] mistake="searches for ever where there is no inverse to find"
+# %% [markdown] mistake="searches for the inverse in steps of two, and so for ever"
 
 # %% answer="c4"
 class C4:
@@ -15,7 +15,6 @@ class C4:
     def inverse(r: int) -> int:
         # try all h until r * h = e
         h = 0
-        while (r + h) % 4 != 1:
-            if h < 3:
-                h += 1
-        return h
+        while C4.product(r, h % 4) != 0:
+            h += 2
+        return h % 4
