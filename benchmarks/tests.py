@@ -33,7 +33,6 @@ from autograder.judge.cells import PASSED
 from autograder.mutants import made, page, proof
 from autograder.mutants.mutant import Mutant
 from autograder.notebooks import read_text
-from autograder.run import Settings
 from autograder.secret import PUBLIC_SECRET, handed_over
 
 MUTANTS = results.ROOT / "tests" / "mutants"
@@ -81,7 +80,7 @@ def right_answers(source: NotebookNode, runs: int, console: Console) -> tuple[li
     losers, sentences = set(), []
     for number in range(runs):
         with handed_over(f"{PUBLIC_SECRET}, run {number}"):
-            outcomes = judged(found, source, Settings())
+            outcomes = judged(found, source)
         for one in found:
             lost = [f"{test}: {o.message}" for test, o in outcomes[one.name].items() if o.status != PASSED]
             losers |= {one.name} if lost else set()

@@ -14,6 +14,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.errors import CourseError
 from autograder.exercises import EXERCISES, dependants
 from autograder.judge import Outcome
 from autograder.notebooks import bound_names, role, submission_names
@@ -21,6 +22,8 @@ from autograder.run import Settings, run
 from autograder.submissions import model_answer, pour, read_sample
 
 FOLDER = Path("tests") / "alternatives"
+PATIENT = Settings(cell_seconds=600, training_seconds=1800, test_seconds=3600)
+"""No answer here runs away, so a busy machine may take its time."""
 _UNTRAINED = "def train_model(model, *_, **__):\n    return model"
 
 
@@ -80,10 +83,14 @@ def judged(
 
     Returns:
         The outcomes by the alternative's name and the test cell's id.
+
+    Raises:
+        CourseError: one of the course's own cells failed, on a machine that is too busy for example.
     """
     answers = {c.id: c for c in source.cells if role(c) == "answer" and c.cell_type == "code"}
     cells = [copy.deepcopy(cell) for cell in source.cells if role(cell) == "given"]
     cells += [_answer(key, model_answer(cell), f"model-{i}") for i, (key, cell) in enumerate(answers.items())]
+    own = {cell.id for cell in cells}
     cells.append(nbformat.v4.new_code_cell(_UNTRAINED, id="untrained", metadata={"course": {"role": "added"}}))
     where: dict[str, tuple[str, str]] = {}
     for number, alternative in enumerate(chosen):
@@ -99,12 +106,14 @@ def judged(
                 if tests:
                     where[cells[-1].id] = alternative.name, cell.id
         cells.append(_answer(alternative.exercise, model, f"model-again-{number}"))
-    outcomes = run(
-        nbformat.v4.new_notebook(cells=cells), frozenset(submission_names(source)), settings=settings
-    ).outcomes
+    notebook, names = nbformat.v4.new_notebook(cells=cells), frozenset(submission_names(source))
+    done = run(notebook, names, settings=settings or PATIENT)
+    for cell in done.notebook.cells:
+        if cell.id in own and (failed := [o for o in cell.get("outputs", ()) if o.output_type == "error"]):
+            raise CourseError(f"the course's own cell {cell.id!r} failed ({failed[0].evalue}): no answer was judged")
     found: dict[str, dict[str, Outcome]] = {}
     for cell_id, (name, test) in where.items():
-        found.setdefault(name, {})[test] = outcomes[cell_id]
+        found.setdefault(name, {})[test] = done.outcomes[cell_id]
     return found
 
 

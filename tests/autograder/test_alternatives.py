@@ -1,5 +1,6 @@
 """Tests of the tests: each different right answer of tests/alternatives earns full marks, in a sandbox and judged."""
 
+import copy
 import dataclasses
 import itertools
 import re
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.alternatives import FOLDER, alternatives, combined, judged
+from autograder.alternatives import FOLDER, PATIENT, alternatives, combined, judged
+from autograder.errors import CourseError
 from autograder.exercises import EXERCISES, dependants
 from autograder.notebooks import role, submission_names
 from autograder.run import run
@@ -98,6 +100,15 @@ def test_a_wrong_answer_among_them_is_seen(own, source):
     assert own["right after a wrong one"] and refused(own["right after a wrong one"]) == {}
 
 
+def test_a_course_that_does_not_run_is_not_taken_for_wrong_answers(found, source):
+    """Is it said, and nothing judged, where the course's own cells fail?"""
+    broken = copy.deepcopy(source)
+    next(cell for cell in broken.cells if cell.id == "c4").source = "1 / 0"
+    broken.cells = [cell for cell in broken.cells if cell.metadata.course.get("exercise") in ("c4", "d4")]
+    with pytest.raises(CourseError, match=r"own cell 'model-0' failed \(division by zero\)"):
+        judged([found["d4__cases"]], broken, own_tests_only=True)
+
+
 def test_malformed_texts_are_named(found, source, tmp_path):
     """Is a text that answers another exercise, none, two, or starts elsewhere refused by its file's name?"""
     good = found["c4__complex_numbers"].path.read_text()
@@ -150,7 +161,7 @@ def test_both_whole_hand_ins_are_different_throughout(found):
 def test_whole_hand_ins_earn_full_marks(found, source, style):
     """Do networks in other styles, on layers in other styles, pass everything after training as in grading?"""
     notebook = combined([found[name] for name in TRAINED[style]], source)
-    done = run(notebook, frozenset(submission_names(source)))
+    done = run(notebook, frozenset(submission_names(source)), settings=PATIENT)
     assert refused(done.outcomes) == {}
     assert done.outcomes.keys() == {cell.id for cell in source.cells if role(cell) == "tests"}
     assert done.evidence["kernel deaths"] == []
