@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 from nbformat.warnings import DuplicateCellId
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SAWarning
@@ -24,7 +24,7 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from autograder import database
 from autograder.errors import CourseError
-from autograder.notebooks import ASSIGNMENT, leaks, read_text
+from autograder.notebooks import ASSIGNMENT, leaks, read_text, role
 from autograder.run import Run, Settings
 from autograder.sandbox import SandboxUnavailable
 from autograder.sandbox.sandbox import check
@@ -192,10 +192,28 @@ class Course:
     def land(self, student: str, done: Run) -> None:
         """Enter what became of a submission in the gradebook and in autograded/, with nbgrader's own steps.
 
+        A mark that a person gave stays; it must be looked at again only where the answer is not what was marked.
+
         Raises:
             CourseError: nbgrader failed.
         """
-        self._run(f"entering {student}", "autograde", ASSIGNMENT, student, config=landing(self.config, done))
+        config = landing(self.config, done, self._settled(student, done.notebook))
+        self._run(f"entering {student}", "autograde", ASSIGNMENT, student, config=config)
+
+    def _settled(self, student: str, notebook: NotebookNode) -> frozenset[str]:
+        """The written answers that a person has marked and that are still what was marked."""
+        earlier = self.graded(student)
+        if earlier is None:
+            return frozenset()
+        before = {cell.id: cell.source for cell in earlier.cells}
+        same = {cell.id for cell in notebook.cells if role(cell) == "answer" and cell.source == before.get(cell.id)}
+        with self.gradebook() as gradebook:
+            try:
+                grades = gradebook.find_submission_notebook(ASSIGNMENT, ASSIGNMENT, student).grades
+            except MissingEntry:
+                return frozenset()
+            marked = {grade.name for grade in grades if grade.manual_score is not None and not grade.needs_manual_grade}
+        return frozenset(same & marked)
 
     def feedback(self, student: str) -> Path:
         """Write one student's feedback, and return the page.

@@ -8,6 +8,7 @@ gained or lost what.
 
 import contextlib
 import dataclasses
+import datetime
 import json
 import os
 import signal
@@ -25,6 +26,7 @@ from autograder import intake
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.jobs import Job, Result, digest, pack, tests_version
+from autograder.judge import Outcome
 from autograder.notebooks import ASSIGNMENT, role
 from autograder.sandbox import SandboxUnavailable, clean_up_stale
 from autograder.secret import read_secret
@@ -101,6 +103,7 @@ class Grading:
         self._tests = tests_version(self._source)
         self._folder = course.root / FOLDER / ASSIGNMENT
         self._entered: dict[str, dict[str, float | None]] = {}
+        self._dates: dict[str, datetime.datetime] = {}
 
     def events(self) -> Iterator[Event]:
         """Grade, and say what happens; whoever stops listening ends the work, and the next run goes on with it.
@@ -155,6 +158,8 @@ class Grading:
                 # Rows are there from when a submission is first looked at; a grading leaves a number or a flag in each.
                 if scores and all(score is not None or waits[name] for name, score in scores.items()):
                     entered[submission.student.id] = scores
+                if (date := submission.assignment.timestamp) is not None:
+                    self._dates[submission.student.id] = date.replace(tzinfo=None)
         return entered
 
     def _jobs(self) -> Iterator[Job]:
@@ -163,11 +168,20 @@ class Grading:
             job = self.job(student)
             earlier = self.course.graded(student)
             if not self._force and student in self._entered and _evidence(earlier).get("key") == job.key:
-                self._events.append(self._counted(Event(SKIPPED, student)))
+                self._events.append(
+                    self._land(_again(student, earlier))
+                    if self._has_another_date(student)
+                    else self._counted(Event(SKIPPED, student))
+                )
             elif not self._force and (result := self._finished(student, job.key)) is not None:
                 self._events.append(self._take(result, earlier=earlier))
             else:
                 yield job
+
+    def _has_another_date(self, student: str) -> bool:
+        """Whether the hand-in's date is not the gradebook's: then only the penalty for being late may change."""
+        date = self.course.directory.get_existing_timestamp(str(self.course.folder("submitted", student)))
+        return date is not None and date.replace(tzinfo=None) != self._dates.get(student)
 
     def job(self, student: str) -> Job:
         """A student's hand-in as a job; what must not be copied is put aside."""
@@ -214,17 +228,17 @@ class Grading:
             ]
             if _evidence(earlier).get("tests", self._tests) != self._tests:
                 return self._counted(self._event(HELD, result, scores))
-        return self._land(result, scores)
+        return self._land(result)
 
-    def _land(self, result: Result, scores: dict[str, float | None]) -> Event:
+    def _land(self, result: Result) -> Event:
         try:
             with _uninterrupted():
                 self.course.land(result.student, result.run())
-                self._place(result.student).unlink()
+                self._place(result.student).unlink(missing_ok=True)
         except CourseError as error:
             self.failed[result.student] = str(error)
             return self._counted(Event(FAILED, result.student, reason=str(error)))
-        return self._counted(self._event(LANDED, result, scores))
+        return self._counted(self._event(LANDED, result, _scores(result)))
 
     def _event(self, kind: str, result: Result, scores: dict[str, float | None]) -> Event:
         points = sum(score or 0.0 for score in scores.values())
@@ -245,7 +259,7 @@ class Grading:
         for path in sorted(self._folder.glob("*.json")):
             result = Result.loads(path.read_text(encoding="utf-8"))
             self.counts[HELD] -= 1
-            yield self._land(result, _scores(result))
+            yield self._land(result)
 
     def discard_held(self) -> int:
         """Forget every result that is held; how many there were."""
@@ -253,6 +267,17 @@ class Grading:
         for path in paths:
             path.unlink()
         return len(paths)
+
+
+def _again(student: str, graded: NotebookNode) -> Result:
+    """The result that a graded notebook came from."""
+    evidence = graded.metadata.course.evidence
+    told = {"status", "message", "grader_error"}
+    outcomes = {
+        name: Outcome(**{field: value for field, value in outcome.items() if field in told})
+        for name, outcome in evidence.outcomes.items()
+    }
+    return Result(student, evidence.key, nbformat.writes(graded), outcomes, evidence)
 
 
 def _scores(result: Result) -> dict[str, float | None]:

@@ -140,18 +140,20 @@ def _judged(course: dict[str, Any], done: Run, resources: dict[str, Any]) -> tup
     return done.notebook, resources
 
 
-def landing(config: Config, done: Run) -> Config:
+def landing(config: Config, done: Run, settled: frozenset[str] = frozenset()) -> Config:
     """nbgrader's configuration in which a run that is over stands for pouring and running; other steps are the same.
 
     Args:
         config: the course's.
         done: what became of the submission.
+        settled: written answers that a person has marked as they are: they need not be looked at again.
     """
 
     def poured(nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         return nbformat.from_dict(done.notebook), resources
 
     def judged(nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        resources["settled"] = settled
         return _judged(nb.metadata.course, done, resources)
 
     config, stands_for = copy.deepcopy(config), {PourAnswers: poured, JudgedExecute: judged}
@@ -179,7 +181,7 @@ class SaveJudgedGrades(NbGraderPreprocessor):
                         grade = gradebook.find_grade(cell.metadata.nbgrader.grade_id, *place)
                         grade.auto_score = None if not_found else _score(cell, outcomes, grade.max_score)
                         waits = grade.auto_score is None or grade.manual_score is not None
-                        grade.needs_manual_grade = waits
+                        grade.needs_manual_grade = waits and cell.id not in resources.get("settled", ())
                     if is_solution(cell):
                         comment = gradebook.find_comment(cell.metadata.nbgrader.grade_id, *place)
                         comment.auto_comment = "No response." if _untouched(cell) and not not_found else None

@@ -110,6 +110,58 @@ def test_force_runs_everything_again(course):
     assert rehearsal.snapshot(course) == before
 
 
+def test_a_mark_stays_while_the_answer_is_what_was_marked(course):
+    """Is a written answer, once marked, left alone when its submission is graded again, unless it was changed?"""
+    name = "student-0000"
+    where = "unique-inverse", ASSIGNMENT, ASSIGNMENT, name
+
+    def mark(points):
+        with course.gradebook() as gradebook:
+            grade = gradebook.find_grade(*where)
+            grade.manual_score, grade.needs_manual_grade = points, points is None
+            gradebook.db.commit()
+
+    def graded_again():
+        assert autograder(course, "grade", "--force", "--student", name).returncode == 0
+        with course.gradebook() as gradebook:
+            grade = gradebook.find_grade(*where)
+            return grade.manual_score, grade.needs_manual_grade
+
+    path = course.folder("submitted", name) / "gcnn.ipynb"
+    before = path.read_text()
+    mark(3.0)
+    try:
+        assert graded_again() == (3.0, False)
+        path.write_text(before.replace("Proof number", "Another proof, number"))
+        assert graded_again() == (3.0, True)
+    finally:
+        path.write_text(before)
+        mark(None)
+        graded_again()
+
+
+def test_another_date_is_entered_without_another_run(course, monkeypatch):
+    """Does a date that comes after the grading count, without the submission being run again?"""
+    name = "student-0000"
+    path = course.folder("submitted", name) / "timestamp.txt"
+    before, rows = path.read_text(), rehearsal.snapshot(course)
+    path.write_text("2026-11-12 08:00:00 UTC\n")
+    try:
+        with workers(1) as hands:
+            monkeypatch.setattr(hands, "_submit", lambda *_: pytest.fail("it was run again"))
+            events = [event for event in Grading(course, hands, [name]).events() if event.kind]
+        assert [(event.kind, event.points) for event in events] == [(LANDED, 13.0)]
+        after = rehearsal.snapshot(course)
+        assert after[name].pop("timestamp").day == 12 and rows[name]["timestamp"].day == 10
+        assert after[name] == {key: value for key, value in rows[name].items() if key != "timestamp"}
+        _, events = graded(course)
+        assert {event.kind for event in events} == {SKIPPED}
+    finally:
+        path.write_text(before)
+        graded(course)
+    assert rehearsal.snapshot(course) == rows
+
+
 def _wait_for(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
