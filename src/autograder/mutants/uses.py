@@ -25,12 +25,20 @@ def used_names(code: str) -> set[str]:
 
 def only_defines(code: str) -> bool:
     """Whether a code's top level binds names and does nothing else, as far as one can see; it may not parse."""
-    kinds = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
+    kinds = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+    names = (ast.Name, ast.Tuple, ast.List, ast.Starred, ast.Store)
+
+    def defines(statement: ast.stmt) -> bool:
+        if isinstance(statement, (ast.Assign, ast.AnnAssign)):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            return all(isinstance(node, names) for target in targets for node in ast.walk(target))
+        docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        return docstring or isinstance(statement, kinds)
+
     try:
-        body = ast.parse(code).body
+        return all(map(defines, ast.parse(code).body))
     except (SyntaxError, ValueError):
         return True  # nothing of it runs
-    return all(isinstance(n, kinds) or (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)) for n in body)
 
 
 @dataclasses.dataclass(frozen=True)
