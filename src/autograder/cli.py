@@ -185,6 +185,7 @@ def grade(
     changed since a submission was graded, you see who gains or loses what before it is entered.
     """
     from autograder import live
+    from autograder.collected import read_missing
     from autograder.exports import write_csv
     from autograder.pipeline import Grading
     from autograder.report import read_class, table
@@ -209,9 +210,10 @@ def grade(
     elif grading.changes:
         live.show_changes(grading.changes, console)
     with course.gradebook() as gradebook:
-        everybody = read_class(gradebook, there)
+        everybody = read_class(gradebook, there, read_missing(course.root))
     write_csv(everybody, course.root / "grades.csv")
-    rows = [row for row in everybody if row.student not in grading.failed and course.graded(row.student)]
+    entered = set(there) - grading.failed.keys()
+    rows = [row for row in everybody if row.student in entered and course.graded(row.student)]
     if len(rows) <= MOST_SHOWN:
         console.print(table(rows))
     console.print(f"Points are in {course.root / 'grades.csv'}. Next: `autograder report`, `autograder feedback`.")

@@ -126,7 +126,23 @@ def read_collected(course: Course) -> Collected | None:
     Raises:
         CourseError: the record is damaged.
     """
-    path = record_path(course)
+    return _read(record_path(course))
+
+
+def read_missing(root: Path) -> dict[str, str]:
+    """Those on the roster of whom nothing was collected: their names by id.
+
+    Args:
+        root: the course's folder.
+
+    Raises:
+        CourseError: the record is damaged.
+    """
+    found = _read(root / RECORD)
+    return dict(found.missing) if found else {}
+
+
+def _read(path: Path) -> Collected | None:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         return Collected(

@@ -20,6 +20,7 @@ from nbgrader.plugins import ExportPlugin
 from traitlets import Bool, Dict, Enum, Float, TraitError, Unicode
 from traitlets.config import Config
 
+from autograder.collected import read_missing
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
 from autograder.notebooks import ASSIGNMENT
@@ -151,7 +152,7 @@ class CourseExport(ExportPlugin):
         """
         if unknown := sorted({str(name) for name in self.assignment} - {ASSIGNMENT}):
             raise CourseError(f"there is no assignment {', '.join(unknown)} in this course; there is {ASSIGNMENT}")
-        rows = read_class(gradebook, self._handed_in())
+        rows = read_class(gradebook, self._handed_in(), read_missing(Path(self._course.root)))
         if not rows:
             raise CourseError("there is nobody to export: the gradebook knows no student, and nothing was handed in")
         wanted = {str(name) for name in self.student}

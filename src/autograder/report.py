@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from nbgrader.api import Gradebook, MissingEntry, Student, SubmittedNotebook
 from rich import box
@@ -96,12 +96,15 @@ def read_grades(gradebook: Gradebook, student: str) -> Grades:
     return _read(gradebook.find_submission_notebook(ASSIGNMENT, ASSIGNMENT, student))
 
 
-def read_class(gradebook: Gradebook, handed_in: Iterable[str] = ()) -> list[Grades]:
+def read_class(
+    gradebook: Gradebook, handed_in: Iterable[str] = (), missing: Mapping[str, str] | None = None
+) -> list[Grades]:
     """Every student's points: of all whom the gradebook knows and of all who handed in, graded or not; by name.
 
     Args:
         gradebook: the course's.
         handed_in: the ids of those whose submission is there.
+        missing: names by id of further students, of whom nothing has come.
 
     Raises:
         CourseError: the gradebook is that of another version of the notebook.
@@ -118,12 +121,15 @@ def read_class(gradebook: Gradebook, handed_in: Iterable[str] = ()) -> list[Grad
         submissions = gradebook.db.query(SubmittedNotebook).filter_by(notebook_id=notebook.id).options(*together)
         graded = {submission.student.id: submission for submission in submissions}
     rows = []
-    for name in known.keys() | there:
+    expected = dict(missing or {})
+    for name in known.keys() | there | expected.keys():
         if name in graded:
             rows.append(_read(graded[name]))
         else:
             scores = {key: Score(0.0, exercise.points, waiting=True) for key, exercise in EXERCISES.items()}
-            rows.append(Grades(name, scores, **_person(known.get(name)), handed_in=name in there))
+            person = _person(known.get(name))
+            person["last_name"] = person["last_name"] or expected.get(name, "")
+            rows.append(Grades(name, scores, **person, handed_in=name in there))
     return sorted(rows, key=lambda row: (row.last_name.casefold(), row.first_name.casefold(), row.student))
 
 
