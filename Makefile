@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help sandbox browser postgresql escnn demo test test-slow test-all lint format release student grade secret attacks prove doctor bench figures constraints clean
+.PHONY: help sandbox browser postgresql escnn demo test test-slow test-long test-all lint format release student grade secret attacks prove doctor bench figures constraints clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -61,10 +61,13 @@ demo: $(READY) sandbox ## build the release, grade the sample submissions, write
 	$(BIN)/autograder demo
 
 test: $(READY) sandbox browser postgresql lint ## lint and the quick tests (about 10 minutes)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not long"
 
-test-slow: $(READY) sandbox browser escnn ## the tests that train networks and grade whole submissions
-	$(BIN)/python -m pytest -m slow
+test-slow: $(READY) sandbox browser ## the tests that train networks and grade whole submissions
+	$(BIN)/python -m pytest -m "slow and not long"
+
+test-long: $(READY) sandbox ## the tests of `make prove` itself, and right answers trained in every style
+	$(BIN)/python -m pytest -m long
 
 test-all: test test-slow ## every test (under an hour)
 

@@ -1,4 +1,4 @@
-"""What does grading a class cost beyond running it, how many submissions does an hour hold, and does damage ever crash it?
+"""What does grading a class cost beyond running it, how many go into an hour, and does damage ever crash it?
 
 Runs the command line as an instructor does, on generated classes, and writes ``benchmarks/results/pipeline.json``.
 

@@ -244,7 +244,7 @@ def run_script(project, tmp_path, *arguments):
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_weakened_test_is_found_out(project, tmp_path):
     """Does the run pass with the course's tests, and fail once a hidden check is replaced by nothing?"""
     which = ["--only", "c4", "--mistake", "looks at*", "--processes", "1"]
@@ -260,7 +260,7 @@ def test_a_weakened_test_is_found_out(project, tmp_path):
     assert status == 1 and "looks at its first argument only" in said and "earns full marks" in said
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_larger_sample_is_killed(project, tmp_path):
     """Are all mutants of a fixed sample killed or right all the same, through the command that judges all of them?"""
     status, said = run_script(project, tmp_path, "--sample", "150", "--out", str(tmp_path))
@@ -268,7 +268,7 @@ def test_a_larger_sample_is_killed(project, tmp_path):
     assert (tmp_path / "mutants.csv").read_text().count("\n") == 151
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_training_decides_where_nothing_else_does(arena):
     """Is a network trained and judged when it passed all other tests, and one that only training shows found out?"""
     answer = arena.uses.answers["isotropic-cnn"]
