@@ -230,7 +230,9 @@ class _Submission:
             return
         reason = self.kernel.execute(cell, index)
         cell.outputs = safe_outputs(cell.outputs)
-        failed = next((o for o in cell.outputs if o.output_type == "error"), None)
+        errors = [output for output in cell.outputs if output.output_type == "error"]
+        # The one that says that it was stopped comes after that of the interrupt.
+        failed = next((error for error in errors if error.ename == TOO_LONG), errors[0] if errors else None)
         if reason:
             cell.outputs.append(_error("KernelDied", reason))
             self._died(reason, index)
@@ -243,7 +245,7 @@ class _Submission:
         elif failed is not None:
             error = f"{failed.ename}: {failed.evalue[:300]}".removesuffix(": ")
             self._undefined(cell, f"its cell failed: {error}")
-            if role(cell) == "training":
+            if role(cell) == "training" and failed.ename != TOO_LONG:  # a slow machine is no mistake of the answer
                 self.untrained |= dict.fromkeys(bound_names(cell.source), error)
 
     def _judge(self, cell: NotebookNode) -> Outcome:

@@ -174,6 +174,14 @@ def test_an_endless_cell_is_stopped(stubborn):
     assert len(done.evidence["kernel deaths"]) == int(stubborn)
 
 
+def test_a_training_that_takes_too_long_waits_for_a_person():
+    """Is a network *not graded* whose training was stopped by the clock: the machine may have been slow?"""
+    endless = cell("training", "while True: pass\nc4cnn = 5", "train-c4cnn", "c4cnn")
+    done = graded(GIVEN, endless, check("c4cnn", "assert c4cnn == 5, 'it is not 5'"))
+    assert statuses(done) == {"test-c4cnn": "not graded"}
+    assert "this cell was stopped after 4 s" in done.outcomes["test-c4cnn"].message
+
+
 def test_a_memory_bomb_is_named():
     """Does a submission that takes too much memory lose its kernel, with the limit as the reason?"""
     bomb = answer("c4", "x = []\nwhile True:\n    x.append(bytearray(50_000_000))\nC4 = x")
