@@ -1,0 +1,206 @@
+"""The same network, computed faster: what training and testing put in place of PyTorch's slower ways on a CPU.
+
+Nothing here knows the course's layers. `kernels` watches which functions a network calls, and answers three of them
+itself. A 2-D max pool, and a 3-D one that does not pool over its first axis, is computed in channels-last order. Where
+the processor multiplies bfloat16 numbers natively, a 2-D convolution rounds its factors to bfloat16 and sums in
+float32, forward and backward, as a GPU does with TF32. Everything between such calls is float32, as without.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch.autograd.function import once_differentiable
+from torch.overrides import TorchFunctionMode
+
+PRECISIONS = ("auto", "float32")
+"""What convolutions of a training may multiply: what is fastest here, or float32."""
+
+_SMALL = 25  # pixels up to which the gradient of a filter bank is faster as one product of matrices
+_ORDERED, _LAST = torch.contiguous_format, torch.channels_last
+
+
+def rounds(precision: str) -> bool:
+    """Whether convolutions on this machine's CPU round their factors to bfloat16.
+
+    Raises:
+        ValueError: there is no such precision.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be {' or '.join(map(repr, PRECISIONS))}; got {precision!r}")
+    supported: Callable[[], bool] = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return precision == "auto" and supported()
+
+
+@contextlib.contextmanager
+def kernels(precision: str = "float32") -> Iterator[None]:
+    """Compute what a network on the CPU calls inside this context in the faster ways; backward passes go with it.
+
+    Raises:
+        ValueError: there is no such precision.
+    """
+    with _Kernels(rounds(precision)):
+        yield
+
+
+class _Kernels(TorchFunctionMode):
+    """Answers calls of functions, or passes them on."""
+
+    def __init__(self, rounded: bool):
+        super().__init__()
+        self.rounded = rounded
+
+    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        kwargs = kwargs or {}
+        own = {F.max_pool2d: self._max_pool2d, F.max_pool3d: self._max_pool3d, F.conv2d: self._conv2d}.get(func)
+        if own is not None:
+            try:
+                result = own(*args, **kwargs)
+            except (RuntimeError, TypeError, ValueError):  # arguments that do not fit, or a transform such as vmap:
+                result = None  # PyTorch's own function takes them, or says what is wrong with them
+            if result is not None:
+                return result
+        return func(*args, **kwargs)
+
+    def _conv2d(
+        self,
+        x: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+    ) -> torch.Tensor | None:
+        plain = all(_sizes(size, 2) == [1, 1] for size in (stride, dilation)) and groups == 1
+        if not (self.rounded and plain and _on_cpu(x, 4) and _on_cpu(weight, 4) and not isinstance(padding, str)):
+            return None
+        return _Convolution.apply(x, weight, bias, _sizes(padding, 2))
+
+    def _max_pool2d(
+        self,
+        x: torch.Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> torch.Tensor | None:
+        if return_indices or ceil_mode or _sizes(dilation, 2) != [1, 1] or not _on_cpu(x, 4):
+            return None
+        stride = stride or kernel_size
+        # Convolutions of rounded factors want channels-last next; those of float32 are faster without.
+        return _Pool.apply(x, _sizes(kernel_size, 2), _sizes(stride, 2), _sizes(padding, 2), self.rounded)
+
+    def _max_pool3d(
+        self,
+        x: torch.Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> torch.Tensor | None:
+        kernel, step, sides = _sizes(kernel_size, 3), _sizes(stride or kernel_size, 3), _sizes(padding, 3)
+        if (kernel[0], step[0], sides[0]) != (1, 1, 0) or not _on_cpu(x, 5):
+            return None
+        y = x.flatten(1, 2)  # (B, C, 4, H, W) as (B, C * 4, H, W)
+        dilation = _sizes(dilation, 3)[1:]
+        y = self._max_pool2d(y, kernel[1:], step[1:], sides[1:], dilation, ceil_mode, return_indices)
+        return None if y is None else y.unflatten(1, x.shape[1:3])
+
+
+def _sizes(value: Any, n: int) -> list[int]:
+    """An argument that is one number for all axes, or a number for each."""
+    return [value] * n if isinstance(value, int) else [int(number) for number in value]
+
+
+def _on_cpu(x: object, axes: int) -> bool:
+    return isinstance(x, torch.Tensor) and x.is_cpu and x.dtype == torch.float32 and x.dim() == axes
+
+
+class _Convolution(torch.autograd.Function):
+    """A 2-D convolution of stride 1 whose factors are rounded to bfloat16, forward and backward.
+
+    ``x`` is ``(B, C, H, W)``, ``weight`` ``(D, C, k, l)``, ``bias`` ``(D,)`` or None, all float32, as is the result.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, padding: list[int]
+    ) -> torch.Tensor:
+        """Convolve; the result is in the usual order, since what comes next may be slow on any other."""
+        ctx.order = _ORDERED if x.is_contiguous() else _LAST
+        ctx.padding = padding
+        x, weight = x.to(torch.bfloat16, memory_format=_LAST), weight.to(torch.bfloat16)
+        ctx.save_for_backward(x, weight)
+        y = F.conv2d(x, weight, None if bias is None else bias.to(torch.bfloat16), padding=padding)
+        return y.to(torch.float32, memory_format=_ORDERED)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """The gradients of input, weight and bias; that of the input is in the input's order."""
+        x, weight = ctx.saved_tensors
+        of_x, of_weight, of_bias, _ = ctx.needs_input_grad
+        bias = gradient.sum((0, 2, 3)) if of_bias else None
+        gradient = gradient.to(torch.bfloat16, memory_format=_LAST)
+        small = of_weight and gradient.shape[2] * gradient.shape[3] <= _SMALL
+        rest, one = [of_x, of_weight and not small, False], [1, 1]
+        grad_x, grad_weight = None, None
+        if any(rest):
+            grad_x, grad_weight, _ = torch.ops.aten.convolution_backward(
+                gradient, x, weight, None, one, ctx.padding, one, False, [0, 0], 1, rest
+            )
+        if small:
+            grad_weight = _as_product(gradient, x, weight.shape, ctx.padding)
+        grad_x = None if grad_x is None else grad_x.to(torch.float32, memory_format=ctx.order)
+        return grad_x, None if grad_weight is None else grad_weight.to(torch.float32), bias, None
+
+
+def _as_product(gradient: torch.Tensor, x: torch.Tensor, shape: torch.Size, padding: list[int]) -> torch.Tensor:
+    """The gradient of a filter bank as one product of matrices.
+
+    Args:
+        gradient: of the result, ``(B, D, H', W')``.
+        x: the input, ``(B, C, H, W)``.
+        shape: of the bank, ``(D, C, k, l)``.
+        padding: rows above and below, columns left and right.
+
+    Returns:
+        ``(D, C, k, l)``.
+    """
+    out, channels, height, width = shape
+    x = F.pad(x, (padding[1], padding[1], padding[0], padding[0])).permute(0, 2, 3, 1)
+    patches = x.unfold(1, height, 1).unfold(2, width, 1).permute(0, 1, 2, 4, 5, 3)  # (B, H', W', k, l, C)
+    patches = patches.reshape(-1, height * width * channels)
+    rows = gradient.permute(0, 2, 3, 1).reshape(-1, out)  # (B * H' * W', D)
+    return (rows.t() @ patches).view(out, height, width, channels).permute(0, 3, 1, 2)
+
+
+class _Pool(torch.autograd.Function):
+    """A 2-D max pool of ``(B, C, H, W)``, float32, computed in channels-last order."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, kernel: list[int], stride: list[int], padding: list[int], last: bool
+    ) -> torch.Tensor:
+        """Pool; the result stays in channels-last order only if that is wanted."""
+        ctx.order, ctx.sizes = _ORDERED if x.is_contiguous() else _LAST, (kernel, stride, padding)
+        x = x.contiguous(memory_format=_LAST)
+        y, indices = torch.ops.aten.max_pool2d_with_indices(x, kernel, stride, padding)
+        ctx.save_for_backward(x, indices)
+        return y if last else y.contiguous()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """The gradient of the input, in the input's order."""
+        x, indices = ctx.saved_tensors
+        gradient = gradient.contiguous(memory_format=_LAST)
+        gradient = torch.ops.aten.max_pool2d_with_indices_backward(gradient, x, *ctx.sizes, [1, 1], False, indices)
+        return gradient.contiguous(memory_format=ctx.order), None, None, None, None
