@@ -433,9 +433,10 @@ class IsotropicConv2d(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, bias: bool = True):
         super().__init__()
-        # He initialisation: the variance of an output is that of an input, whatever the number of values that are added up.
-        fan_in = in_channels * 9
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 2) * (2 / fan_in) ** 0.5)
+        # He initialisation. The ring's eight pixels are much alike and their contributions add up, so its value starts eight times
+        # smaller than the centre's.
+        scale = torch.tensor([1.0, 1 / 8]) / in_channels**0.5
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 2) * scale)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
 
     def build_filter(self) -> torch.Tensor:

@@ -6,7 +6,8 @@
 class IsotropicConv2d(nn.Module):
     def __init__(self, in_channels, out_channels, bias=True):
         super().__init__()
-        stored = torch.randn(2, in_channels, out_channels) * (2 / (9 * in_channels)) ** 0.5
+        stored = torch.randn(2, in_channels, out_channels) / in_channels**0.5
+        stored[1] /= 8
         self.weight = nn.Parameter(stored.permute(2, 1, 0))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
 

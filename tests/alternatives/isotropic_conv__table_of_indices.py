@@ -5,9 +5,9 @@
 class IsotropicConv2d(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, bias: bool = True):
         super().__init__()
-        # He initialisation: the variance of an output is that of an input.
-        fan_in = in_channels * 9
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 2) * (2 / fan_in) ** 0.5)
+        # He initialisation: the variance of an output is that of an input, and a ring counts as one pixel.
+        scale = torch.tensor([1.0, 1 / 8]) / in_channels**0.5
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 2) * scale)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         ring = torch.ones(3, 3, dtype=torch.long)
         ring[1, 1] = 0

@@ -6,7 +6,8 @@ class IsotropicConv2d(nn.Module):
     def __init__(self, in_channels, out_channels, bias=True):
         super().__init__()
         weight = torch.empty(out_channels, in_channels, 2)
-        nn.init.normal_(weight, std=(2 / (9 * in_channels)) ** 0.5)
+        nn.init.normal_(weight[..., 0], std=in_channels**-0.5)
+        nn.init.normal_(weight[..., 1], std=in_channels**-0.5 / 8)
         self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
 

@@ -4,8 +4,8 @@
 class IsotropicConv2d(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, bias: bool = True):
         super().__init__()
-        fan_in = in_channels * 9
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 2) * (2 / fan_in) ** 0.5)
+        scale = torch.tensor([1.0, 1 / 8]) / in_channels**0.5
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 2) * scale)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         mask = torch.zeros(3, 3)
         mask[1, 1] = 1

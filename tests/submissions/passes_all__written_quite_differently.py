@@ -62,7 +62,9 @@ class IsotropicConv2d(nn.Module):
 
     def __init__(self, in_channels, out_channels, bias=True):
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 2) * (2 / (9 * in_channels)) ** 0.5)
+        self.weight = nn.Parameter(
+            torch.randn(out_channels, in_channels, 2) / (in_channels * torch.tensor([1, 64])) ** 0.5
+        )
         self.register_parameter("bias", nn.Parameter(torch.zeros(out_channels)) if bias else None)
 
     def build_filter(self):
