@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help sandbox browser postgresql escnn demo test test-slow test-long test-all lint format release student grade secret attacks prove doctor bench figures constraints clean
+.PHONY: help sandbox browser postgresql escnn demo test test-slow test-all lint format release student grade secret attacks prove calibrate doctor bench speed figures constraints clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -61,13 +61,10 @@ demo: $(READY) sandbox ## build the release, grade the sample submissions, write
 	$(BIN)/autograder demo
 
 test: $(READY) sandbox browser postgresql lint ## lint and the quick tests (about 10 minutes)
-	$(BIN)/python -m pytest -m "not slow and not long"
+	$(BIN)/python -m pytest -m "not slow"
 
 test-slow: $(READY) sandbox browser ## the tests that train networks and grade whole submissions
-	$(BIN)/python -m pytest -m "slow and not long"
-
-test-long: $(READY) sandbox ## the tests of `make prove` itself, and right answers trained in every style
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m slow
 
 test-all: test test-slow ## every test (under an hour)
 
@@ -96,22 +93,30 @@ secret: $(READY) ## create the course's secret, once, before the first grading
 attacks: $(READY) sandbox ## grade every hostile sample, and show what stopped it (about 15 minutes)
 	$(BIN)/python benchmarks/judge.py --runs 0 --out build/attacks.json
 
-prove: $(READY) sandbox ## judge over 1,700 wrong answers and all different right ones (within an hour; a second run is quick)
+prove: $(READY) sandbox ## judge over 1,700 wrong answers and all different right ones (a quarter of an hour)
 	$(BIN)/python benchmarks/tests.py
+
+calibrate: $(READY) ## measure how accurate right and wrong networks are, on which the thresholds rest (about an hour)
+	$(BIN)/python benchmarks/calibrate.py
 
 doctor: $(READY) sandbox ## say what this machine really enforces
 	$(BIN)/autograder doctor
 
-bench: $(READY) sandbox ## measure again what benchmarks/results says (about an hour)
-	$(BIN)/python benchmarks/accuracy.py
+bench: $(READY) sandbox ## measure again what benchmarks/results says (about two hours)
+	$(BIN)/python benchmarks/calibrate.py
 	$(BIN)/python benchmarks/judge.py
+
+speed: $(READY) escnn ## measure how fast networks train, beside the original's recipe and escnn (leave the machine alone)
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/speed_page.py
 
 pictures: $(READY) sandbox browser ## take the pictures of docs/ from the running program
 	$(BIN)/python benchmarks/pictures.py
 	$(BIN)/python benchmarks/screenshots.py
 
-figures: $(READY) ## turn benchmarks/results into docs/figures.md
+figures: $(READY) ## turn benchmarks/results into docs/figures.md, and docs/speed.md
 	$(BIN)/python benchmarks/figures.py
+	$(BIN)/python benchmarks/speed_page.py
 
 constraints: ## pin what is installed now as what we test and grade with (torch brings its own GPU libraries)
 	{ grep '^#' constraints.txt; $(BIN)/pip freeze --exclude-editable | grep -viE '^(nvidia-|cuda-|triton|pip=|setuptools=)'; } > constraints.new

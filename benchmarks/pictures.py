@@ -6,7 +6,7 @@ python benchmarks/pictures.py        # writes docs/pictures/feature_maps.png
 import base64
 
 import torch
-from accuracy import solutions
+from networks import solutions
 from results import ROOT
 
 from gcnn import plots

@@ -2,10 +2,11 @@
 
 Judges all mutants of `autograder.mutants` and all different right answers of ``tests/alternatives``, and writes
 ``benchmarks/results/tests.json``, ``benchmarks/results/mutants.csv`` and ``docs/tests.md``. Ends with an error if a
-mutant that is no equivalent survives, if one that is said to be right loses points, if a right answer does, or if more
-than 3 % of the killed mutants lose points where they should not.
+mutant that is no equivalent survives, if one that is said to be right loses points, if a right answer does, if more
+than 3 % of the killed mutants lose points where they should not, or if the accuracies that `calibrate.py` measured say
+that a threshold is not fair.
 
-    python benchmarks/tests.py                                    # all of it, within an hour on two cores
+    python benchmarks/tests.py                                    # all of it: about a quarter of an hour on two cores
     python benchmarks/tests.py --only c4 --only rotate-p4         # a part; writes nothing unless told where
     python benchmarks/tests.py --mistake '*clockwise*'            # the mutants with such names
     python benchmarks/tests.py --sample 100                       # a fixed sample, the same each time
@@ -20,6 +21,7 @@ import fnmatch
 import sys
 from pathlib import Path
 
+import fairness
 import results
 from nbformat import NotebookNode
 from rich.console import Console
@@ -107,6 +109,10 @@ def main() -> None:
     if not console.is_terminal:
         console = Console(width=120)
     whole = not (arguments.only or arguments.mistake or arguments.sample)
+    measured = results.FOLDER / "calibrate.json"
+    if whole and not measured.is_file():
+        sys.exit(f"error: {measured} is missing, on which the thresholds rest: make calibrate")
+    fair = fairness.judged(fairness.measured(measured)) if whole else []
     try:
         source = read_text(arguments.source)
         mutants = made.all_mutants(source, MUTANTS)
@@ -119,6 +125,7 @@ def main() -> None:
         sys.exit("interrupted: what was judged is kept, and the same command goes on from here")
     rows = page.rows(proofs)
     if whole:
+        rows.append(fairness.overall(fair))
         rows.append({"name": "alternatives.total", "value": sum(total for _, total, _ in right), "unit": "answers"})
         rows.append({"name": "alternatives.failed", "value": sum(failed for *_, failed in right), "unit": "answers"})
     if arguments.out or whole:
@@ -126,11 +133,15 @@ def main() -> None:
         results.write(folder / "tests.json", "benchmarks/tests.py", rows)
         (folder / "mutants.csv").write_text(page.table(proofs), encoding="utf-8")
         document = folder / "tests.md" if arguments.out else results.ROOT / "docs" / "tests.md"
-        document.write_text(page.page(proofs, right), encoding="utf-8")
+        document.write_text(page.page(proofs, right, fairness.section(fair) if whole else ""), encoding="utf-8")
     for row in rows:
         if row["name"].count(".") == 1:
             console.print(f"{row['name']}: {row['value']} {row['unit']}")
-    wrong = [*proof.problems(proofs, stale if whole else ()), *wronged]
+    wrong = [
+        *proof.problems(proofs, stale if whole else ()),
+        *wronged,
+        *(problem for one in fair for problem in one.problems),
+    ]
     if page.share(proofs, "localised") < LOCALISED:
         wrong.append(f"fewer than {LOCALISED:.0%} of the killed mutants lose points only where they should")
     if wrong:

@@ -27,8 +27,8 @@ from the group of rotations up, and train them on rotated handwritten digits.
 |---|---|---|---|---|
 | 1 Groups | 1.1–1.3 | 18 | 60 min | none |
 | 2 Equivariant layers | 2.1–2.4 | 47 | 120 min | none |
-| 3 Equivariant networks | 3.1–3.5 | 35 | 90 min | about one minute for each of four networks |
-| 4 Bonus: mirror images | 4 | 15 | 60 min | about three minutes for one network |
+| 3 Equivariant networks | 3.1–3.5 | 35 | 90 min | up to half a minute for each of four networks |
+| 4 Bonus: mirror images | 4 | 15 | 60 min | about a minute and a half for one network |
 
 **How it is graded.** Write your answers where a cell says `YOUR CODE HERE` or `YOUR ANSWER HERE`. The cell after each exercise
 checks it and says what is wrong. When your work is graded, the same cells run again with further, hidden checks; the points
@@ -1069,7 +1069,7 @@ print("All public checks of C4CNN's architecture passed.")
 # %% [markdown]
 r"""
 Now train it. `train_model` shuffles the training digits, shows progress on validation digits that it does not train on, and keeps the curves in `model.history`; `test_model` returns the accuracy in percent on
-the public test digits, which play no part in training. The default *budget*, `standard`, takes about a minute on two CPU cores; a right network reaches about 94–96 %.
+the public test digits, which play no part in training. The default *budget*, `standard`, takes about half a minute on two CPU cores; a right network reaches about 94–96 %.
 """
 
 # %% training="c4cnn"
@@ -1351,7 +1351,7 @@ r"""
 What causes the difference? Think of what each layer can tell apart: is it only the number of parameters?
 
 ### BEGIN SOLUTION
-`C4CNN` gets about 95 % of the digits, `IsotropicCNN` only about half. Both are invariant at the end, so symmetry as such is not the difference; what they can *express* is. An isotropic filter looks
+`C4CNN` gets about 95 % of the digits, `IsotropicCNN` only about 60 %. Both are invariant at the end, so symmetry as such is not the difference; what they can *express* is. An isotropic filter looks
 the same from all directions: it responds to how much ink is in the centre and how much around it, and cannot tell a horizontal stroke from a vertical one, nor the relative direction of two strokes. It is
 invariant locally, in each layer, and stacking such layers cannot bring back what the first one has thrown away. `C4CNN` uses filters with a direction, in four orientations, and keeps the four answers apart. The next layer sees *which* orientations
 meet in which relative position (a filter on $p4$ has different weights for different relative orientations) and only at the end, by one pool over the group, is the absolute orientation forgotten; the relative ones have been used by then.

@@ -158,7 +158,7 @@ def networks(classroom: Classroom) -> list[Network]:
             tests = [test for test in student.tests.values() if test.exercise == key and test.accuracy is not None]
             if tests:
                 best = max(tests, key=lambda test: test.images)
-                enough = threshold.at_least <= best.accuracy <= (threshold.at_most or 100.0)
+                enough = threshold.passes(best.accuracy)
                 measured.append(Measured(student.name, best.accuracy, best.images, enough))
         unmeasured = len(classroom.graded) - len(measured)
         found.append(Network(name, EXERCISES[key], threshold, tuple(measured), unmeasured))

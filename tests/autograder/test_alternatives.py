@@ -139,7 +139,7 @@ def test_one_hand_in_has_one_answer_to_an_exercise(found, source):
         combined([found["c4__complex_numbers"], found["c4__multiplication_table"]], source)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_right_answer_costs_nothing_elsewhere(found, everywhere, source, name):
     """Do the tests of the exercises that need it accept it as well?"""
@@ -155,7 +155,7 @@ def test_both_whole_hand_ins_are_different_throughout(found):
     assert len(list(itertools.chain(*TRAINED.values()))) == 2 * len(CODE)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("style", TRAINED)
 def test_whole_hand_ins_earn_full_marks(found, source, style):

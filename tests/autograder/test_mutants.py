@@ -244,23 +244,25 @@ def run_script(project, tmp_path, *arguments):
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_weakened_test_is_found_out(project, tmp_path):
-    """Does the run pass with the course's tests, and fail once a hidden check is replaced by nothing?"""
+    """Does the run pass with the course's tests, and fail once one of their hidden checks is taken out?"""
     which = ["--only", "c4", "--mistake", "looks at*", "--processes", "1"]
     status, said = run_script(project, tmp_path, *which, "--out", str(tmp_path))
     assert status == 0, said
     assert "Every wrong answer loses points" in said and "| 1.2 `c4` | " in (tmp_path / "tests.md").read_text()
     text = (project / "notebooks" / "gcnn.py").read_text()
-    check = "        C4.product(1, outside)\n"
+    check = """    with raises(ValueError, mentions=outside, otherwise=f"{outside} is not an element of C4."):
+        C4.product(1, outside)
+"""
     assert text.count(check) == 1
     weakened = tmp_path / "weakened.py"
-    weakened.write_text(text.replace(check, "        raise ValueError(str(outside))\n"))
+    weakened.write_text(text.replace(check, ""))
     status, said = run_script(project, tmp_path, *which, "--source", str(weakened))
     assert status == 1 and "looks at its first argument only" in said and "earns full marks" in said
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_larger_sample_is_killed(project, tmp_path):
     """Are all mutants of a fixed sample killed or right all the same, through the command that judges all of them?"""
     status, said = run_script(project, tmp_path, "--sample", "150", "--out", str(tmp_path))
@@ -268,7 +270,7 @@ def test_a_larger_sample_is_killed(project, tmp_path):
     assert (tmp_path / "mutants.csv").read_text().count("\n") == 151
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_training_decides_where_nothing_else_does(arena):
     """Is a network trained and judged when it passed all other tests, and one that only training shows found out?"""
     answer = arena.uses.answers["isotropic-cnn"]
@@ -278,4 +280,5 @@ def test_training_decides_where_nothing_else_does(arena):
     sham = "\n\nclass IsotropicCNN(IsotropicCNN):\n    def forward(self, x):\n        y = super().forward(x)\n"
     sham += "        return y if x.requires_grad else y.detach() + 0 * sum(p.sum() for p in self.parameters())\n"
     verdict = arena.judge("isotropic-cnn", answer + sham)
-    assert verdict.lost == ["test-isotropic-cnn-accuracy"], verdict.messages
+    after_training = {"test-isotropic-cnn-invariance", "test-isotropic-cnn-accuracy"}
+    assert set(verdict.lost) == after_training, verdict.messages

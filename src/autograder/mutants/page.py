@@ -79,12 +79,17 @@ def _heading(key: str) -> str:
     return f"{EXERCISES[key].number} `{key}`"
 
 
-def page(proofs: Sequence[Proof], alternatives: Sequence[tuple[str, int, int]] = ()) -> str:
+def page(
+    proofs: Sequence[Proof],
+    alternatives: Sequence[tuple[str, int, int]] = (),
+    thresholds: str = "",
+) -> str:
     """The page.
 
     Args:
         proofs: of all mutants.
         alternatives: by exercise, how many different right answers there are, and how many of them lost points.
+        thresholds: a section about how sure the accuracies' bounds are.
     """
     groups = _by_exercise(proofs)
     lines = [_INTRO, "| exercise | mutants | killed | equivalent | survived | localised | alone |"]
@@ -101,6 +106,8 @@ def page(proofs: Sequence[Proof], alternatives: Sequence[tuple[str, int, int]] =
     if alternatives:
         lines += ["", "## Different right answers", "", "| exercise | answers | that lost points |", "|---|---|---|"]
         lines += [f"| {_heading(key)} | {total} | {failed} |" for key, total, failed in alternatives]
+    if thresholds:
+        lines += ["", thresholds.rstrip()]
     lines += ["", "## Mutants that lose points elsewhere", ""]
     elsewhere = [proof for proof in proofs if proof.status == KILLED and not proof.localised]
     for proof in elsewhere:

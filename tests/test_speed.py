@@ -1,0 +1,171 @@
+"""Tests of what `benchmarks/training.py` compares, and of the page that shows it; nothing is timed here."""
+
+import json
+import subprocess
+
+import pytest
+import torch
+
+from gcnn.training import Budget
+
+BUDGETS = {"0.8_epochs": (0.8, 12.0, 91.3), "standard": (4, 60.0, 95.4)}
+
+
+@pytest.fixture
+def benchmarks(project):
+    """The folder of the benchmarks."""
+    return project / "benchmarks"
+
+
+def made_up():
+    """A result as `training.py` writes it, with a few rows."""
+
+    def row(name, value, **more):
+        spread = {"n": 3, "min": 0.9 * value, "max": 1.1 * value, "values": [0.9 * value, value, 1.1 * value]}
+        return {"name": name, "value": value, "unit": "of some kind", "spread": spread, **more}
+
+    rows = []
+    for network in ("c4cnn", "c4cnn_bn", "plain_cnn"):
+        for who, epoch in (("original", 17.5), ("pairs", 31.25), ("ours", 6.125), ("escnn", 14.75)):
+            rows.append(row(f"{network}.{who}.step_ms.float32", 5 * epoch, dtype="float32"))
+            rows.append(row(f"{network}.{who}.seconds_per_epoch", epoch, dtype="float32"))
+            rows.append(row(f"{network}.{who}.share_of_peak", 0.4321, dtype="float32"))
+        for budget, (epochs, seconds, percent) in BUDGETS.items():
+            rows.append(row(f"accuracy.{network}.{budget}", percent, epochs=epochs))
+            rows.append(row(f"seconds.{network}.{budget}", seconds, epochs=epochs))
+        rows.append(row(f"{network}.original.seconds_to_93", 525.0))
+    rows += [row("c4cnn.speedup_to_93", 16.5), row("c4cnn.step_ratio_to_pairs", 2.25)]
+    rows.append(row("growth.d4cnn.width_1.batch_50.ours.step_ms", 123.0))
+    machine = {"cpu": "a processor", "cores": 2, "memory": "8 GiB", "gpu": None}
+    about = {"made": "2026-01-02T03:04:05+00:00", "commit": "abc", "command": "python benchmarks/training.py"}
+    return {**about, "machine": machine, "versions": {"torch": "2.x"}, "rows": rows}
+
+
+def test_page_shows_the_figures(benchmarks):
+    """Does the page have a machine, every kind of table, the figures, and what was reached or missed?"""
+    import speed_page
+
+    text = speed_page.page(json.loads(json.dumps(made_up())))
+    assert "a processor, 2 cores" in text and "torch 2.x" in text
+    lines = text.splitlines()
+    assert any("93.24 %" in line and line.endswith("| at least 15 | reached |") for line in lines)
+    assert any("pairs" in line and line.endswith("| at least 2.5 | **missed** |") for line in lines)
+    assert sum(line.endswith("| not measured |") for line in lines) == 3
+    assert any(line.startswith("| C4CNN | ours | 30.6 (") and "6.12" in line and "43.2 %" in line for line in lines)
+    assert "| C4CNN | 4 | 60 | 95.4 |" in lines
+    assert any(line.startswith("| 50 | × 1 | 8 |") and "123" in line for line in lines)
+    assert "C4CNN 60 s to 95.4 %" in text.partition("](pictures/accuracy_against_seconds.png)")[0]
+
+
+def test_page_of_a_result_with_nothing_in_it(benchmarks, tmp_path):
+    """Are page and picture made from a result that has no row yet?"""
+    import speed_page
+
+    empty = {**made_up(), "rows": []}
+    assert speed_page.page(empty).count("not measured") == len(speed_page.AIMS)
+    speed_page.picture(empty, tmp_path / "empty.png")
+    assert (tmp_path / "empty.png").exists()
+
+
+def test_picture_is_drawn(benchmarks, tmp_path):
+    """Is the picture there, and small enough for a page?"""
+    import speed_page
+
+    path = tmp_path / "pictures" / "one.png"
+    speed_page.picture(made_up(), path)
+    assert path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size < 200_000
+
+
+@pytest.mark.parametrize("name", ["c4cnn", "c4cnn_bn", "isotropic_cnn", "d4cnn", "plain_cnn"])
+@pytest.mark.parametrize("who", ["original", "pairs"])
+def test_peers_compute_the_same_function(benchmarks, who, name):
+    """With the same weights, do the other ways of computing a network give what ours gives, and the same gradients?"""
+    import networks
+
+    if who == "pairs" and networks.ORDERS[networks.SHAPES[name][0]] == 1:
+        with pytest.raises(ValueError, match="no pairs"):
+            networks.network(who, name)
+        return
+    torch.manual_seed(0)
+    ours, other = networks.network("ours", name).double(), networks.network(who, name).double()
+    with torch.no_grad():
+        for weight in ours.parameters():
+            weight += 0.1 * torch.randn_like(weight)  # biases start at zero, and scales at one
+    other.load_state_dict(ours.state_dict())
+    x = torch.rand(3, 1, 33, 33, dtype=torch.float64)
+    results = []
+    for model in (ours, other):
+        y = model(x)
+        gradients = torch.autograd.grad(y.square().sum(), list(model.parameters()))
+        results.append([y.detach(), *gradients, model.eval()(x).detach()])
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-8)
+
+
+def test_operations_are_counted(benchmarks):
+    """Is a forward and backward pass of C4CNN counted as the 177 million operations an image that it takes?"""
+    import networks
+
+    assert networks.flops("c4cnn") == pytest.approx(177e6, rel=0.01)
+
+
+def test_loader_hands_out_the_digits(benchmarks):
+    """Does the original's loader give the digits that ours are trained on, in the order of the file?"""
+    import peer
+
+    from gcnn.data import MnistRotDataset
+
+    images, labels = next(peer.Peer("original", "cpu").loader(64))
+    data = MnistRotDataset("train")
+    torch.testing.assert_close(images, data.images[:64], rtol=0, atol=1e-7)
+    assert torch.equal(labels, data.labels[:64])
+
+
+def test_budgets_of_the_course_are_on_the_ladder(benchmarks):
+    """Do the budgets that have a name in the course have as many epochs here, and the same recipe?"""
+    import training
+
+    from gcnn.training import BUDGETS
+
+    for epochs, name in training.NAMED.items():
+        assert Budget(name, epochs) == BUDGETS[name]
+    assert BUDGETS["standard"].batch_size == training.BATCH
+
+
+def test_times_are_counted_and_compared(benchmarks):
+    """Are the others' seconds counted from epochs as the page says, and the speed-up from the two medians?"""
+    import training
+
+    rows = [training.row("c4cnn.ours.seconds_to_93", [8.0, 10.0, 12.0], "seconds", epochs=1.2, dtype="bfloat16")]
+    for who, epoch in (("original", 20.0), ("escnn", 15.0)):
+        rows.append(training.row(f"c4cnn.{who}.seconds_per_epoch", [epoch], "seconds", dtype="float32"))
+    found = {one["name"]: one["value"] for one in training.times_to("c4cnn", rows)}
+    assert found["c4cnn.original.seconds_to_93"] == 600
+    assert found["c4cnn.escnn.seconds_to_93"] == pytest.approx(18)
+    assert found["c4cnn.speedup_to_93"] == 60
+    assert set(found) == {"c4cnn.original.seconds_to_93", "c4cnn.escnn.seconds_to_93", "c4cnn.speedup_to_93"}
+
+
+def test_escnn_has_the_same_shape(benchmarks, project):
+    """In escnn, has C4CNN its shape and number of parameters, and is the exported network the same function?"""
+    python = project / "build" / "escnn" / "bin" / "python"
+    if not python.exists():
+        pytest.skip("escnn is not installed (make escnn)")
+    code = """
+import json, torch
+from escnn_network import Network
+torch.manual_seed(0)
+model = Network("c4cnn_bn").eval()
+x = torch.rand(2, 1, 33, 33)
+with torch.no_grad():
+    y, turned, exported = model(x), model(x.rot90(1, (-2, -1))), model.exported()(x)
+count = sum(p.numel() for p in Network("c4cnn").parameters())
+print(json.dumps([list(y.shape), count, float((y - turned).abs().max()), float((y - exported).abs().max())]))
+"""
+    command = [str(python), "-W", "ignore", "-c", code]
+    ran = subprocess.run(command, cwd=benchmarks, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    shape, count, turned, exported = json.loads(ran.stdout)
+    assert shape == [2, 10]
+    assert 100_000 < count < 393_290  # escnn's 3x3 filters have fewer parameters than free ones
+    assert turned < 1e-4 and exported < 1e-4
