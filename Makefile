@@ -93,7 +93,7 @@ secret: $(READY) ## create the course's secret, once, before the first grading
 attacks: $(READY) sandbox ## grade every hostile sample, and show what stopped it (about 15 minutes)
 	$(BIN)/python benchmarks/judge.py --runs 0 --out build/attacks.json
 
-prove: $(READY) sandbox ## judge over 1,700 wrong answers and all different right ones (a quarter of an hour)
+prove: $(READY) sandbox ## judge over 1,700 wrong answers and all different right ones (about ten minutes)
 	$(BIN)/python benchmarks/tests.py
 
 calibrate: $(READY) ## measure how accurate right and wrong networks are, on which the thresholds rest (about an hour)

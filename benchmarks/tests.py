@@ -6,7 +6,7 @@ mutant that is no equivalent survives, if one that is said to be right loses poi
 than 3 % of the killed mutants lose points where they should not, or if the accuracies that `calibrate.py` measured say
 that a threshold is not fair.
 
-    python benchmarks/tests.py                                    # all of it: about a quarter of an hour on two cores
+    python benchmarks/tests.py                                    # all of it: about ten minutes on two cores
     python benchmarks/tests.py --only c4 --only rotate-p4         # a part; writes nothing unless told where
     python benchmarks/tests.py --mistake '*clockwise*'            # the mutants with such names
     python benchmarks/tests.py --sample 100                       # a fixed sample, the same each time
