@@ -53,7 +53,8 @@ def history(epochs, steps):
     n = len(epochs)
     rising = [50.0 + 10 * i for i in range(n)]
     return History(
-        Budget("tiny", epochs[-1]), 0, "cpu", epochs, [0.5] * n, rising, rising, [0.1] * n, [1.0] * n, [0.5] * steps
+        *(Budget("tiny", epochs[-1]), 0, "cpu", "float32"),
+        *(epochs, [0.5] * n, rising, rising, [0.1] * n, [1.0] * n, [0.5] * steps),
     )
 
 
