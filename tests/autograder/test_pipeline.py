@@ -107,7 +107,7 @@ def test_force_runs_everything_again(course):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "graded 2 · running 0 · waiting 0" in done.stdout
-    assert rehearsal.snapshot(course) == before
+    assert rehearsal.snapshot(course) == before, done.stdout
 
 
 def test_a_mark_stays_while_the_answer_is_what_was_marked(course):
@@ -201,7 +201,7 @@ def test_an_interrupted_grading_goes_on(how, course, project, tmp_path):
     # What a line said is in the gradebook. (Between entering one and saying so, it may have been killed.)
     assert all(kinds[student] == SKIPPED for student in landed)
     assert list(kinds.values()).count(LANDED) >= STUDENTS - len(landed) - 2
-    assert rehearsal.snapshot(other) == rehearsal.snapshot(course)
+    assert rehearsal.snapshot(other) == rehearsal.snapshot(course), (rest, events)
 
 
 def _words(process):
