@@ -31,8 +31,12 @@ def base_directory() -> Path:
     temporary = tempfile.gettempdir()
     # A socket's path has room for about 100 characters.
     base = Path(temporary if len(temporary) < 60 else "/tmp") / f"gcnn-sandbox-{os.geteuid()}"
-    base.mkdir(mode=0o700, exist_ok=True)
-    found = base.lstat()
+    while True:
+        with contextlib.suppress(FileExistsError):
+            base.mkdir(mode=0o700)
+        with contextlib.suppress(FileNotFoundError):  # another grader has just removed it, since it was empty
+            found = base.lstat()
+            break
     # Else another user could have made it (or a link) beforehand, to get at our sockets.
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
         raise SandboxUnavailable(f"{base} must be a directory that belongs to you only: remove it and try again.")
@@ -44,10 +48,17 @@ def _alone() -> Iterator[Path]:
     """Keep other graders from making or removing directories meanwhile; the base directory goes when it is empty."""
     while True:
         base = base_directory()
-        descriptor = os.open(base, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            descriptor = os.open(base, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # removed since: another try
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if not base.exists() or not os.path.samestat(os.fstat(descriptor), base.lstat()):
+            try:
+                same = os.path.samestat(os.fstat(descriptor), base.lstat())
+            except FileNotFoundError:
+                same = False
+            if not same:
                 continue  # whoever had the lock before us removed it
             try:
                 yield base

@@ -3,6 +3,8 @@
 import json
 import os
 import struct
+import subprocess
+import sys
 
 import pytest
 
@@ -202,3 +204,17 @@ def test_a_limit_is_noted_once():
     for sentence in ("b", "a", "b"):
         evidence.hit(sentence)
     assert evidence.limits_hit == ["b", "a"]
+
+
+_MANY = """
+from autograder.sandbox.workspace import Workspace
+for _ in range(300):
+    Workspace().remove()
+"""
+
+
+def test_graders_do_not_take_each_others_directory_away():
+    """Can graders begin and end sandboxes at once, although each removes the common directory when it is empty?"""
+    graders = [subprocess.Popen([sys.executable, "-c", _MANY], stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    said = [grader.communicate(timeout=120)[1] for grader in graders]
+    assert [grader.returncode for grader in graders] == [0, 0, 0, 0], said
