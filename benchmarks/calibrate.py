@@ -32,7 +32,6 @@ from types import SimpleNamespace
 import fairness
 import mistakes
 import networks
-import numpy as np
 import results
 import torch
 from mistakes import MISTAKES
@@ -40,8 +39,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import gcnn
+from autograder import hidden
 from autograder.thresholds import GRADING
-from gcnn.data import MnistRotDataset, pad_digits, turn
+from gcnn.data import MnistRotDataset
 from gcnn.training import BUDGETS, test_model, train_model
 
 DIGITS = results.ROOT / "src" / "autograder" / "digits" / "hidden.npz"
@@ -85,8 +85,8 @@ class Training:
         if self.budget != "none":
             chosen = {f"{mode}_set": sets[mode] for mode in ("train", "valid") if sets}
             train_model(model, self.budget, self.seed, progress=False, precision=self.precision, **chosen)
-        hidden = self.budget in ("none", "grading") and not self.official
-        return test_model(model, _hidden(self.seed) if hidden else sets.get("test"))
+        unseen = self.budget in ("none", "grading") and not self.official
+        return test_model(model, _hidden(self.seed) if unseen else sets.get("test"))
 
 
 @functools.cache
@@ -94,7 +94,7 @@ def _code(network: str) -> str:
     """A hash of the code and the digits that decide a network's accuracy."""
     root = Path(gcnn.__file__).parent
     paths = [root / name for name in ("training.py", "fast.py", "data.py", "equivariance.py")]
-    paths += [DIGITS, *sorted((root / "digits").iterdir())]
+    paths += [Path(hidden.__file__), DIGITS, *sorted((root / "digits").iterdir())]
     if network in MISTAKES:
         paths.append(Path(mistakes.__file__))
     name = MISTAKES[network][0] if network in MISTAKES else network
@@ -111,14 +111,10 @@ def _official() -> dict[str, MnistRotDataset]:
     return {mode: MnistRotDataset(mode, source="official") for mode in ("train", "valid", "test")}
 
 
-@functools.lru_cache(maxsize=1)
 def _hidden(seed: int) -> SimpleNamespace:
-    """5,000 images of the hidden originals, (5000, 1, 33, 33), turned by angles of this seed, and their labels."""
-    with np.load(DIGITS, allow_pickle=False) as file:
-        originals, labels = torch.from_numpy(file["images"]), torch.from_numpy(file["labels"]).long()
-    which = torch.arange(5000) % len(originals)
-    angles = 360 * torch.rand(5000, generator=torch.Generator().manual_seed(seed))
-    return SimpleNamespace(images=pad_digits(turn(originals[which, None] / 255, angles)), labels=labels[which])
+    """The hidden digits as a data set, turned by angles of this seed."""
+    images, labels = hidden.digits_turned(seed)
+    return SimpleNamespace(images=images, labels=labels)
 
 
 def plan(arguments: argparse.Namespace, kept: Collection[str]) -> list[Training]:

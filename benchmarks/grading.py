@@ -13,6 +13,7 @@ among them) and ``rest`` (making and removing the sandbox).
 
 import argparse
 import collections
+import copy
 import sys
 import tempfile
 from pathlib import Path
@@ -42,10 +43,11 @@ def hand_ins(source: NotebookNode) -> dict[str, NotebookNode]:
     wrong = {one.exercise: one.source for one in mutants if one.exercise in NETWORKS and one.mistake == MISTAKE}
     if missing := set(NETWORKS) - wrong.keys():
         raise CourseError(f"there is no mutant that {MISTAKE} of {', '.join(sorted(missing))}")
-    failing = pour(right, source).notebook
+    full = pour(right, source).notebook
+    failing = copy.deepcopy(full)
     for cell in failing.cells:
         cell.source = wrong.get(cell.id, cell.source)
-    return {"full": pour(right, source).notebook, "early_fail": pour(failing, source).notebook}
+    return {"full": full, "early_fail": failing}
 
 
 def parts(notebook: NotebookNode, seconds: dict[str, float]) -> dict[str, float]:

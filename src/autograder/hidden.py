@@ -21,7 +21,8 @@ def generator(name: str) -> torch.Generator:
 
 
 @lru_cache(maxsize=2)
-def _digits(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def digits_turned(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The hidden digits, turned by angles of this seed: images ``(5000, 1, 33, 33)``, labels ``(5000,)``."""
     with resources.as_file(resources.files("autograder") / "digits" / "hidden.npz") as path:
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -42,4 +43,4 @@ def digits() -> tuple[torch.Tensor, torch.Tensor]:
     Returns:
         Images ``(5000, 1, 33, 33)``, float32 in [0, 1], and labels ``(5000,)``.
     """
-    return _digits(_seed("digits"))
+    return digits_turned(_seed("digits"))

@@ -24,9 +24,9 @@ def no_secret(tmp_path, monkeypatch):
 @pytest.fixture
 def forget():
     """Digits that were drawn are remembered; what a test draws is not to stay, nor to come from another test."""
-    hidden._digits.cache_clear()
+    hidden.digits_turned.cache_clear()
     yield
-    hidden._digits.cache_clear()
+    hidden.digits_turned.cache_clear()
 
 
 def numbers(name="layer"):
@@ -151,7 +151,7 @@ def test_digits_are_what_a_network_takes(forget):
 def test_digits_depend_on_the_secret_only(tmp_path, forget):
     """Are the angles another course's with another secret, and the same with the same one?"""
     images, labels = hidden.digits()
-    hidden._digits.cache_clear()
+    hidden.digits_turned.cache_clear()
     again, _ = hidden.digits()
     assert torch.equal(images, again) and again is not images
     assert hidden.digits()[0] is again, "the second call is for nothing"
