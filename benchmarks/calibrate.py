@@ -41,8 +41,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import gcnn
 from autograder import hidden
 from autograder.thresholds import GRADING
+from gcnn.budgets import BUDGETS
 from gcnn.data import MnistRotDataset
-from gcnn.training import BUDGETS, test_model, train_model
+from gcnn.training import test_model, train_model
 
 DIGITS = results.ROOT / "src" / "autograder" / "digits" / "hidden.npz"
 CACHE = results.ROOT / "build" / "calibrate.jsonl"
@@ -55,7 +56,7 @@ class Training:
     network: str
     """Of `networks.CLASSES` or `MISTAKES`."""
     budget: str
-    """Of `gcnn.training.BUDGETS`, or "none"."""
+    """Of `gcnn.budgets.BUDGETS`, or "none"."""
     seed: int
     """Of weights, order and angles."""
     precision: str = "auto"
@@ -93,7 +94,7 @@ class Training:
 def _code(network: str) -> str:
     """A hash of the code and the digits that decide a network's accuracy."""
     root = Path(gcnn.__file__).parent
-    paths = [root / name for name in ("training.py", "fast.py", "data.py", "equivariance.py")]
+    paths = [root / name for name in ("training.py", "budgets.py", "fast.py", "data.py", "equivariance.py")]
     paths += [Path(hidden.__file__), DIGITS, *sorted((root / "digits").iterdir())]
     if network in MISTAKES:
         paths.append(Path(mistakes.__file__))
@@ -130,7 +131,7 @@ def plan(arguments: argparse.Namespace, kept: Collection[str]) -> list[Training]
     found += [Training(name, "grading", seed) for name in others for seed in few]
     found += [Training(name, "none", seed) for name in networks.CLASSES for seed in few]
     found += [Training(name, "grading", seed, "float32") for name in GRADING for seed in few]
-    for budget in sorted(BUDGETS.keys() - {"grading"}, key=lambda name: BUDGETS[name].epochs):
+    for budget in sorted(BUDGETS.keys() - {"trial", "grading"}, key=lambda name: BUDGETS[name].epochs):
         some = [Training(name, budget, seed) for name in networks.CLASSES for seed in few]
         asked = budget == "standard" or budget in (arguments.budget or ())
         found += [one for one in some if asked or one.key in kept]
@@ -193,7 +194,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=30, help="runs of each right network in the grading budget")
     parser.add_argument("--only", action="append", choices=[*networks.CLASSES, *MISTAKES], help="may be repeated")
-    parser.add_argument("--budget", action="append", choices=sorted(BUDGETS.keys() - {"grading", "standard"}))
+    parser.add_argument("--budget", action="append", choices=sorted(BUDGETS.keys() - {"trial", "grading", "standard"}))
     parser.add_argument("--official", action="store_true", help="also the official digits, in the standard budget")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="trainings at a time")
     parser.add_argument("--out", type=Path, help="by default build/calibrate.json, unless all of it is measured")

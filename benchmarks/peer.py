@@ -138,7 +138,8 @@ class Peer:
 
     def train_ours(self, model: nn.Module, batch: int, steps: int, dtype: str) -> dict[str, object]:
         """Some steps of `train_model`, timed by its own clock: from the first step to the end of a tiny validation."""
-        from gcnn.training import Budget, train_model
+        from gcnn.budgets import Budget
+        from gcnn.training import train_model
 
         few = SimpleNamespace(images=self.data.images[:2], labels=self.data.labels[:2])
         budget = Budget("steps", epochs=steps / (len(self.data.labels) // batch), batch_size=batch)

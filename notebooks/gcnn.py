@@ -1100,9 +1100,11 @@ print("All public checks of C4CNN's invariance passed.")
 
 # %% tests="c4cnn" part="accuracy" points=4
 images, labels = test_set.images[:1000], test_set.labels[:1000]
-accuracy = checks.accuracy(predict(c4cnn, images), labels)
+net, tries = c4cnn, 1
+accuracy = checks.accuracy(predict(net, images), labels)
 if accuracy < 80:  # an unlucky start happens: one more run, from a fresh seed, counts instead
-    accuracy = checks.accuracy(predict(retrained(c4cnn, seed=1), images), labels)
+    net, tries = retrained(c4cnn, seed=1), 2
+    accuracy = checks.accuracy(predict(net, images), labels)
 assert accuracy >= 80, f"The trained c4cnn gets {accuracy:.1f} % of 1,000 test digits right; a right network gets over 80 %, twice tried."
 ### BEGIN HIDDEN TESTS
 from autograder import hidden, reference, thresholds
@@ -1110,8 +1112,7 @@ from autograder import hidden, reference, thresholds
 bar = thresholds.GRADING["c4cnn"].at_least
 images, labels = hidden.digits()
 some = torch.randperm(len(images), generator=hidden.generator("c4cnn-accuracy"))[:50]
-for seed in (None, 2):  # an unlucky start happens: one more run, from a fresh seed, counts instead
-    net = c4cnn if seed is None else retrained(c4cnn, seed=seed)
+while True:
     answers = predict(net, images)
     layers = reference.in_execution_order(state(net), layer_order(net, images[:1]))
     checks.close(
@@ -1121,8 +1122,9 @@ for seed in (None, 2):  # an unlucky start happens: one more run, from a fresh s
         "Is it the network described, and the one that was trained?",
     )
     accuracy = checks.accuracy(answers, labels)
-    if accuracy >= bar:
+    if accuracy >= bar or tries == 2:
         break
+    net, tries = retrained(c4cnn, seed=1), 2  # the one more run, if the checks above have not had it
 assert accuracy >= bar, f"The trained c4cnn gets {accuracy:.1f} % of digits it has never seen right, twice tried; a right network gets over {bar} %."
 ### END HIDDEN TESTS
 print("All public checks of c4cnn's accuracy passed.")
@@ -1298,9 +1300,11 @@ print("All public checks of IsotropicCNN's invariance passed.")
 
 # %% tests="isotropic-cnn" part="accuracy" points=2
 images, labels = test_set.images[:1000], test_set.labels[:1000]
-accuracy = checks.accuracy(predict(isotropic_cnn, images), labels)
+net, tries = isotropic_cnn, 1
+accuracy = checks.accuracy(predict(net, images), labels)
 if accuracy < 17:  # an unlucky start happens: one more run, from a fresh seed, counts instead
-    accuracy = checks.accuracy(predict(retrained(isotropic_cnn, seed=1), images), labels)
+    net, tries = retrained(isotropic_cnn, seed=1), 2
+    accuracy = checks.accuracy(predict(net, images), labels)
 assert accuracy >= 17, f"The trained isotropic_cnn gets {accuracy:.1f} % of 1,000 test digits right; a right one gets over 17 %, twice tried."
 assert accuracy <= 75, f"The trained isotropic_cnn gets {accuracy:.1f} %: more than a network without orientations can. Is each filter isotropic?"
 ### BEGIN HIDDEN TESTS
@@ -1309,8 +1313,7 @@ from autograder import hidden, reference, thresholds
 bar = thresholds.GRADING["isotropic_cnn"]
 images, labels = hidden.digits()
 some = torch.randperm(len(images), generator=hidden.generator("isotropic-cnn-accuracy"))[:50]
-for seed in (None, 2):  # an unlucky start happens: one more run, from a fresh seed, counts instead
-    net = isotropic_cnn if seed is None else retrained(isotropic_cnn, seed=seed)
+while True:
     answers = predict(net, images)
     layers = reference.in_execution_order(state(net), layer_order(net, images[:1]))
     checks.close(
@@ -1320,8 +1323,9 @@ for seed in (None, 2):  # an unlucky start happens: one more run, from a fresh s
         "Is it the network described, and the one that was trained?",
     )
     accuracy = checks.accuracy(answers, labels)
-    if bar.at_least <= accuracy <= bar.at_most:
+    if bar.at_least <= accuracy <= bar.at_most or tries == 2:
         break
+    net, tries = retrained(isotropic_cnn, seed=1), 2  # the one more run, if the checks above have not had it
 assert bar.at_least <= accuracy <= bar.at_most, (
     f"The trained isotropic_cnn gets {accuracy:.1f} % of digits it has never seen right, twice tried; "
     f"a right network gets between {bar.at_least} and {bar.at_most} %."
@@ -1616,9 +1620,11 @@ for r in (1, 2, 3):
     got, what = predict(c4cnn_bn, rotate(x, r)), f"The trained network's answer to digits turned {r} times"
     checks.close(got, y, what, "If the network's own test passes, look at the layers: 2.3, 2.4, and 3.5b: are the statistics shared?")
 images, labels = test_set.images[:1000], test_set.labels[:1000]
-accuracy = checks.accuracy(predict(c4cnn_bn, images), labels)
+net, tries = c4cnn_bn, 1
+accuracy = checks.accuracy(predict(net, images), labels)
 if accuracy < 85:  # an unlucky start happens: one more run, from a fresh seed, counts instead
-    accuracy = checks.accuracy(predict(retrained(c4cnn_bn, seed=1), images), labels)
+    net, tries = retrained(c4cnn_bn, seed=1), 2
+    accuracy = checks.accuracy(predict(net, images), labels)
 assert accuracy >= 85, f"The trained c4cnn_bn gets {accuracy:.1f} % of 1,000 test digits right; a right network gets over 85 %, twice tried."
 ### BEGIN HIDDEN TESTS
 from autograder import hidden, reference, thresholds
@@ -1631,8 +1637,7 @@ for r in (1, 2, 3):
 bar = thresholds.GRADING["c4cnn_bn"].at_least
 images, labels = hidden.digits()
 some = torch.randperm(len(images), generator=hidden.generator("c4cnn-bn-accuracy"))[:50]
-for seed in (None, 2):  # an unlucky start happens: one more run, from a fresh seed, counts instead
-    net = c4cnn_bn if seed is None else retrained(c4cnn_bn, seed=seed)
+while True:
     answers = predict(net, images)
     layers = reference.in_execution_order(state(net), layer_order(net, images[:1]))
     checks.close(
@@ -1642,8 +1647,9 @@ for seed in (None, 2):  # an unlucky start happens: one more run, from a fresh s
         "Is it the network described, and the one that was trained?",
     )
     accuracy = checks.accuracy(answers, labels)
-    if accuracy >= bar:
+    if accuracy >= bar or tries == 2:
         break
+    net, tries = retrained(c4cnn_bn, seed=1), 2  # the one more run, if the checks above have not had it
 assert accuracy >= bar, f"The trained c4cnn_bn gets {accuracy:.1f} % of digits it has never seen right, twice tried; a right network gets over {bar} %."
 ### END HIDDEN TESTS
 print("All public checks of c4cnn_bn passed.")
@@ -1984,9 +1990,11 @@ for r in range(4):
     got, what = predict(d4cnn, rotate(reflect(x), r)), f"The trained network's answer to digits mirrored and turned {r} times"
     checks.close(got, y, what, "If the network's own test passes, look at the layers, 4b; else: does the last pool take in all 8?")
 images, labels = test_set.images[:1000], test_set.labels[:1000]
-accuracy = checks.accuracy(predict(d4cnn, images), labels)
+net, tries = d4cnn, 1
+accuracy = checks.accuracy(predict(net, images), labels)
 if accuracy < 80:  # an unlucky start happens: one more run, from a fresh seed, counts instead
-    accuracy = checks.accuracy(predict(retrained(d4cnn, seed=1), images), labels)
+    net, tries = retrained(d4cnn, seed=1), 2
+    accuracy = checks.accuracy(predict(net, images), labels)
 assert accuracy >= 80, f"The trained d4cnn gets {accuracy:.1f} % of 1,000 test digits right; a right network gets over 80 %, twice tried."
 ### BEGIN HIDDEN TESTS
 from autograder import hidden, reference, thresholds
@@ -1994,8 +2002,7 @@ from autograder import hidden, reference, thresholds
 bar = thresholds.GRADING["d4cnn"].at_least
 images, labels = hidden.digits()
 some = torch.randperm(len(images), generator=hidden.generator("d4cnn-accuracy"))[:50]
-for seed in (None, 2):  # an unlucky start happens: one more run, from a fresh seed, counts instead
-    net = d4cnn if seed is None else retrained(d4cnn, seed=seed)
+while True:
     answers = predict(net, images)
     layers = reference.in_execution_order(state(net), layer_order(net, images[:1]))
     checks.close(
@@ -2005,8 +2012,9 @@ for seed in (None, 2):  # an unlucky start happens: one more run, from a fresh s
         "Is it the network described, and the one that was trained?",
     )
     accuracy = checks.accuracy(answers, labels)
-    if accuracy >= bar:
+    if accuracy >= bar or tries == 2:
         break
+    net, tries = retrained(d4cnn, seed=1), 2  # the one more run, if the checks above have not had it
 assert accuracy >= bar, f"The trained d4cnn gets {accuracy:.1f} % of digits it has never seen right, twice tried; a right network gets over {bar} %."
 precise = in_dtype(d4cnn, torch.float64)
 x = torch.randn(8, 1, 33, 33, generator=hidden.generator("d4cnn-accuracy"), dtype=torch.float64)

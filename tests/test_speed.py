@@ -6,8 +6,6 @@ import subprocess
 import pytest
 import torch
 
-from gcnn.training import Budget
-
 BUDGETS = {"0.8_epochs": (0.8, 12.0, 91.3), "standard": (4, 60.0, 95.4)}
 
 
@@ -122,14 +120,16 @@ def test_loader_hands_out_the_digits(benchmarks):
 
 
 def test_budgets_of_the_course_are_on_the_ladder(benchmarks):
-    """Do the budgets that have a name in the course have as many epochs here, and the same recipe?"""
+    """Are the course's budgets tried as they are, the shortest first, with the batch of the others' steps?"""
     import training
 
-    from gcnn.training import BUDGETS
+    from gcnn.budgets import BUDGETS
 
-    for epochs, name in training.NAMED.items():
-        assert Budget(name, epochs) == BUDGETS[name]
-    assert BUDGETS["standard"].batch_size == training.BATCH
+    assert {"grading", "standard", "record"} <= {budget.name for budget in training.LADDER}
+    assert all(BUDGETS.get(budget.name, budget) is budget for budget in training.LADDER)
+    epochs = [budget.epochs for budget in training.LADDER]
+    assert epochs == sorted(epochs)
+    assert {budget.batch_size for budget in training.LADDER} == {training.BATCH}
 
 
 def test_times_are_counted_and_compared(benchmarks):

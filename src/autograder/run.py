@@ -25,6 +25,7 @@ from jupyter_core.utils import run_sync
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
+from autograder import forecast
 from autograder.exercises import EXERCISES, dependants, needed
 from autograder.judge import Channel, Outcome, Stopped, Submission, judge_cell
 from autograder.notebooks import bound_names, role
@@ -151,9 +152,9 @@ class _Submission:
         # Exercises that are not tried, or not again, with the reason.
         self.given_up: dict[str, str] = dict(notebook.metadata.get("course", {}).get("lost", {}))
         self.missing: dict[str, str] = {}  # names that may be undefined, with the reason
-        self.untrained: dict[
-            str, str
-        ] = {}  # networks whose training the submission's own code made fail, with its error
+        # Networks whose training the submission's own code made fail, and those that cannot be accurate, with why.
+        self.untrained: dict[str, str] = {}
+        self.inaccurate: dict[str, str] = {}
         self.seconds: dict[str, float] = {}
         self.kernel: Kernel | None = None
 
@@ -228,7 +229,7 @@ class _Submission:
             cell.outputs = [_error("NotRun", f"this cell was not run: {self._last()}")]
             self._undefined(cell, f"its cell was not run: {self._last()}")
             return
-        reason = self.kernel.execute(cell, index)
+        reason = self._train(cell, index) if role(cell) == "training" else self.kernel.execute(cell, index)
         cell.outputs = safe_outputs(cell.outputs)
         errors = [output for output in cell.outputs if output.output_type == "error"]
         # The one that says that it was stopped comes after that of the interrupt.
@@ -248,18 +249,28 @@ class _Submission:
             if role(cell) == "training" and failed.ename != TOO_LONG:  # a slow machine is no mistake of the answer
                 self.untrained |= dict.fromkeys(bound_names(cell.source), error)
 
+    def _train(self, cell: NotebookNode, index: int) -> str:
+        """Run a training cell, in full only if its network's accuracy is open; why the kernel is of no use any more."""
+        outcome = forecast.forecast(cell, self.given, self.kernel.submission)
+        if outcome.kernel_lost:
+            return outcome.message
+        if outcome.status != "failed":
+            return self.kernel.execute(cell, index)
+        self.inaccurate |= dict.fromkeys(bound_names(cell.source), outcome.message)
+        source, cell.source = cell.source, forecast.on_trial(cell.source)
+        try:
+            return self.kernel.execute(cell, index)
+        finally:
+            cell.source = source
+
     def _judge(self, cell: NotebookNode) -> Outcome:
         exercise = cell.metadata.course.exercise
         if exercise in self.given_up:
             return Outcome.not_graded(self.given_up[exercise])
         if self.kernel is None:
             return Outcome.not_graded(f"this test was not reached: {self._last()}")
-        names = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
-        for name in sorted(names & self.untrained.keys()):
-            # Nothing went wrong but the answer itself: no person need look at it.
-            message = f"{name} could not be trained: {self.untrained[name]}"
-            message += f". {hint}" if (hint := self._hint(cell)) else ""
-            return Outcome("failed", message, outputs=[_error("NotTrained", message)])
+        if (known := self._known(cell)) is not None:
+            return known
         outcome = judge_cell(
             cell.source,
             self.given,
@@ -277,6 +288,20 @@ class _Submission:
                     self._undefined(earlier, f"the kernel that it was trained in is gone: {outcome.message}")
             self._start(index)
         return outcome
+
+    def _known(self, cell: NotebookNode) -> Outcome | None:
+        """The outcome of a test whose network could not be trained or cannot be accurate: no person need look at it."""
+        names = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
+        for name in sorted(names):
+            if name in self.untrained:
+                kind, message = "NotTrained", f"{name} could not be trained: {self.untrained[name]}"
+            elif name in self.inaccurate and cell.id.endswith("-accuracy"):
+                kind, message = "CannotPass", forecast.reason(name, self.inaccurate[name])
+            else:
+                continue
+            message += f"{'' if message.endswith('.') else '.'} {hint}" if (hint := self._hint(cell)) else ""
+            return Outcome("failed", message, outputs=[_error(kind, message)])
+        return None
 
     def _hint(self, cell: NotebookNode) -> str:
         """Which answers that a test needs are wrong themselves: a sentence for a student whose test fails of it.

@@ -1,16 +1,13 @@
 """Training and testing a network on rotated digits: how long (the budget), in which order (the seed), and the curves.
 
 A split is used as whole tensors on the device; there is no loader and no work per image. On a CPU, `gcnn.fast` computes
-some of the network's functions faster. The recipe is Adam with a
-linear warm-up, a cosine decay to zero and clipped gradients: from a fan-in (He) initialisation it neither diverges nor
-sticks at 10 %, with or without normalisation. Everything that is printed goes to stdout, because nbgrader counts
-anything on stderr as a failure.
+some of the network's functions faster. The recipe is Adam with a linear warm-up, a cosine decay to zero and clipped
+gradients: from a fan-in (He) initialisation it neither diverges nor sticks at 10 %, with or without normalisation.
 """
 
 import contextlib
 import dataclasses
 import math
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,82 +17,18 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
+from gcnn.budgets import BUDGETS, Budget
 from gcnn.checkpoint import Checkpoint
-from gcnn.data import MnistRotDataset
+from gcnn.data import MnistRotDataset, turn
 from gcnn.environment import default_device, grading
 from gcnn.fast import kernels, rounds
+from gcnn.history import History
+from gcnn.progress import Progress
 
 WEIGHT_DECAY = 1e-5  # the original's
 LARGEST_GRADIENT = 1.0  # norm over all parameters; longer gradients are scaled down to it
 EVERY = 20  # steps between two looks at the loss: each look waits for the device
-
-
-@dataclasses.dataclass(frozen=True)
-class Budget:
-    """How much training a run may spend."""
-
-    name: str
-    """What the budget is called."""
-    epochs: float
-    """How many times the training images are gone through; may be a fraction."""
-    batch_size: int = 50
-    """Images per step."""
-    learning_rate: float = 4e-3
-    """Adam's largest learning rate."""
-    warm_up: float = 0.3
-    """Share of all steps in which the learning rate rises from 0 to its largest value, before it falls to 0 again."""
-
-    def __post_init__(self) -> None:
-        """Refuse numbers that no training can use."""
-        wanted = {
-            "epochs": (math.isfinite(self.epochs) and self.epochs > 0, "a number above 0"),
-            "batch_size": (isinstance(self.batch_size, int) and self.batch_size > 0, "a whole number above 0"),
-            "learning_rate": (math.isfinite(self.learning_rate) and self.learning_rate > 0, "a number above 0"),
-            "warm_up": (0 <= self.warm_up < 1, "at least 0 and below 1"),
-        }
-        for field, (right, what) in wanted.items():
-            if not right:
-                raise ValueError(f"a budget's {field} must be {what}; got {getattr(self, field)!r}")
-
-
-BUDGETS = {
-    # What a grader's run spends: on two CPU cores about 6 s for C4CNN and 20 s for D4CNN.
-    "grading": Budget("grading", epochs=0.8),
-    # A student's default: about half a minute on two CPU cores, seconds on a GPU.
-    "standard": Budget("standard", epochs=4),
-    # The original's 30 epochs.
-    "full": Budget("full", epochs=30),
-}
-
-
-@dataclasses.dataclass
-class History:
-    """The curves of one training: one entry per epoch (the last may be a part of one), and the loss of every step."""
-
-    budget: Budget
-    """What the training could spend."""
-    seed: int
-    """What fixed the order of the images."""
-    device: str
-    """What it ran on."""
-    precision: str = "float32"
-    """What convolutions multiplied: "float32", or "bfloat16" where a CPU's did so faster (see `gcnn.fast`)."""
-    epochs: list[float] = dataclasses.field(default_factory=list)
-    """Epochs gone through so far, at each entry."""
-    loss: list[float] = dataclasses.field(default_factory=list)
-    """Mean cross-entropy on the training batches since the entry before."""
-    train_accuracy: list[float] = dataclasses.field(default_factory=list)
-    """Percent of these training images that were right when their turn came."""
-    valid_accuracy: list[float] = dataclasses.field(default_factory=list)
-    """Percent of the validation images that are right now."""
-    learning_rate: list[float] = dataclasses.field(default_factory=list)
-    """The learning rate of the entry's last step."""
-    seconds: list[float] = dataclasses.field(default_factory=list)
-    """Seconds since the start, validation included; the time before an interruption counts, the pause does not."""
-    step_loss: list[float] = dataclasses.field(default_factory=list)
-    """Cross-entropy of every training batch, in order."""
 
 
 @contextlib.contextmanager
@@ -157,37 +90,6 @@ def _try_out(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> No
         raise ValueError("the network has no parameters to train. Are its layers attributes of the network?")
 
 
-class _Progress:
-    """A progress bar on stdout, or a few plain lines where there is nobody to watch a bar move."""
-
-    def __init__(self, shown: bool, steps: int, first: int, label: str) -> None:
-        notebook = type(sys.stdout).__module__.startswith(("ipykernel", "google.colab"))
-        live = shown and not grading() and (notebook or sys.stdout.isatty())
-        self.lines = shown and not live
-        bar = {"total": steps, "initial": first, "desc": label, "unit": "step", "ncols": 100}
-        self.bar = tqdm(**bar, file=sys.stdout) if live else None
-        self.valid = ""
-
-    def update(self, step: int, loss: float) -> None:
-        if self.bar is not None:
-            self.bar.set_postfix_str(f"loss {loss:.3f}{self.valid}", refresh=False)
-            self.bar.update(step - self.bar.n)
-
-    def epoch(self, history: History) -> None:
-        self.valid = f", validation {history.valid_accuracy[-1]:.1f} %"
-        if self.bar is not None:
-            self.update(self.bar.n, history.loss[-1])
-            self.bar.refresh()
-        if self.lines:
-            done, of = history.epochs[-1], history.budget.epochs
-            text = f"epoch {done:.4g} of {of:.4g}: loss {history.loss[-1]:.3f}{self.valid}, {history.seconds[-1]:.0f} s"
-            print(text, flush=True)
-
-    def close(self) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-
 def _checked_arguments(budget: object, seed: object) -> tuple[Budget, int]:
     if budget is None:
         budget = "grading" if grading() else "standard"
@@ -198,14 +100,6 @@ def _checked_arguments(budget: object, seed: object) -> tuple[Budget, int]:
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**40:
         raise ValueError(f"seed must be a whole number from 0; got {seed!r}")
     return budget, seed
-
-
-def _learning_rate(budget: Budget, step: int, steps: int) -> float:
-    """The learning rate of step 0 … steps - 1: a linear rise, then half a cosine down to almost 0."""
-    rise = budget.warm_up * steps
-    if step + 1 < rise:
-        return budget.learning_rate * (step + 1) / rise
-    return budget.learning_rate * (1 + math.cos(math.pi * (step + 1 - rise) / (steps + 1 - rise))) / 2
 
 
 def train_model(
@@ -228,8 +122,8 @@ def train_model(
     Args:
         model: any network from ``(B, 1, 33, 33)`` to one number per class, ``(B, classes)``, without a softmax. It is
             trained in place and stays on the device; its training or evaluation mode is restored.
-        budget: "grading", "standard", "full" or a `Budget`; by default "grading" when a grader runs the notebook, else
-            "standard".
+        budget: a name of `gcnn.budgets.BUDGETS`, or a `Budget`; by default "grading" when a grader runs the notebook,
+            else "standard".
         seed: fixes the order of the images, and dropout. It does not touch the weights: they are the model's.
         train_set: what to train on, with tensors ``images`` and ``labels``; by default ``MnistRotDataset("train")``.
         valid_set: what to measure progress on, never trained on; by default ``MnistRotDataset("valid")``.
@@ -315,18 +209,19 @@ def _train(
     first_epoch = len(history.epochs)
     step = min(first_epoch * per_epoch, steps)
     before = history.seconds[-1] if history.seconds else 0.0
-    shown = _Progress(progress and step < steps, steps, step, type(model).__name__)
+    shown = Progress(progress and step < steps, steps, step, type(model).__name__)
     start = time.perf_counter()
     model.train()
     try:
         for epoch in range(first_epoch, math.ceil(steps / per_epoch)):
             torch.manual_seed(seed := history.seed * 100_003 + epoch)  # for dropout, the same after an interruption
             order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed)).to(device)
+            now = _turned(images, seed) if budget.turned else images
             todo = min(per_epoch, steps - step)
             losses, right = torch.zeros(todo, device=device), torch.zeros((), dtype=torch.long, device=device)
             for i, batch in enumerate(order[: todo * batch_size].split(batch_size)):
-                x, t = images[batch], labels[batch]
-                optimizer.param_groups[0]["lr"] = lr = _learning_rate(budget, step, steps)
+                x, t = now[batch], labels[batch]
+                optimizer.param_groups[0]["lr"] = lr = budget.rate(step, steps)
                 optimizer.zero_grad(set_to_none=True)
                 y = model(x)
                 loss = F.cross_entropy(y, t)
@@ -343,7 +238,8 @@ def _train(
             history.step_loss += losses.tolist()
             history.loss.append(losses.mean().item())
             history.train_accuracy.append(100 * right.item() / (todo * batch_size))
-            history.valid_accuracy.append(_accuracy(model, *valid, batch_size=500))
+            few = (part[: todo * batch_size] for part in valid)  # looking must not take longer than training did
+            history.valid_accuracy.append(_accuracy(model, *few, batch_size=500))
             history.learning_rate.append(lr)
             history.seconds.append(before + time.perf_counter() - start)
             shown.epoch(history)
@@ -351,6 +247,12 @@ def _train(
                 checkpoint.save(_state(model, optimizer, history))
     finally:
         shown.close()
+
+
+def _turned(images: torch.Tensor, seed: int) -> torch.Tensor:
+    """All training images, each turned by a random angle, on their device; the angles are the same on any."""
+    angles = 360 * torch.rand(len(images), generator=torch.Generator().manual_seed(seed))
+    return torch.cat([turn(*part) for part in zip(images.split(1000), angles.split(1000), strict=True)])
 
 
 def _stop_unless_finite(losses: torch.Tensor, first_step: int) -> None:

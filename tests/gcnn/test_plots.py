@@ -15,10 +15,12 @@ from nbclient import NotebookClient
 from torch import nn
 
 from gcnn import plots
+from gcnn.budgets import Budget
 from gcnn.equivariance import rotate
+from gcnn.history import History
 from gcnn.plots import picture
 from gcnn.probes import predict
-from gcnn.training import Budget, History, train_model
+from gcnn.training import train_model
 
 
 class Corner(nn.Module):

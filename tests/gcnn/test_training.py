@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from gcnn import training
-from gcnn.training import BUDGETS, Budget, train_model
+from gcnn.budgets import BUDGETS, Budget
+from gcnn.training import train_model
 
 TINY = Budget("tiny", epochs=3, batch_size=16, learning_rate=1e-2)
 
@@ -157,21 +158,46 @@ def test_the_grader_gets_its_own_budget(model, data, monkeypatch, value, expecte
 
 
 def test_budgets_grow():
-    """Are the three budgets there, in order, and is `full` the original's 30 epochs?"""
-    assert list(BUDGETS) == ["grading", "standard", "full"]
+    """Are the budgets there, in order, and is `full` the original's 30 epochs?"""
+    assert list(BUDGETS) == ["trial", "grading", "standard", "full", "record"]
     assert all(name == budget.name for name, budget in BUDGETS.items())
-    assert BUDGETS["grading"].epochs < BUDGETS["standard"].epochs < BUDGETS["full"].epochs == 30
+    epochs = [budget.epochs for budget in BUDGETS.values()]
+    assert epochs == sorted(epochs)
+    assert BUDGETS["full"].epochs == 30
+
+
+def test_a_budget_may_turn_the_images(data):
+    """Is each image seen turned by another angle in each epoch, as bright as before, and not turned without?"""
+    disc = torch.linspace(-1, 1, 33).square()[:, None] + torch.linspace(-1, 1, 33).square() < 0.8
+    data["train_set"].images = torch.rand(100, 1, 33, 33, generator=torch.Generator().manual_seed(5)) * disc
+    data["valid_set"].images = torch.zeros(40, 1, 33, 33)
+    seen = []
+
+    class Watching(nn.Sequential):
+        def forward(self, x):
+            if self.training:
+                seen.append(x.detach().clone())
+            return super().forward(x)
+
+    for turned in (True, False):
+        net = Watching(nn.Flatten(), nn.Linear(33 * 33, 3))
+        train_model(net, Budget("two", epochs=2, batch_size=100, turned=turned), **data)
+    first, second, plain, again = (x.flatten(1)[x.sum((1, 2, 3)).argsort()] for x in seen)
+    assert torch.equal(plain, again)
+    assert torch.equal(plain, data["train_set"].images.flatten(1)[data["train_set"].images.sum((1, 2, 3)).argsort()])
+    assert not torch.allclose(first, second, atol=0.1)
+    torch.testing.assert_close(first.sum(1), plain.sum(1), rtol=0.02, atol=0)
 
 
 def test_the_learning_rate_rises_and_falls(model, data):
     """Does the learning rate start low, reach its largest value once and end near 0?"""
-    rates = [training._learning_rate(TINY, step, 100) for step in range(100)]
+    rates = [TINY.rate(step, 100) for step in range(100)]
     top = rates.index(max(rates))
     assert rates[:top] == sorted(rates[:top]) and rates[top:] == sorted(rates[top:], reverse=True)
     assert 0 < rates[0] < 0.1 * max(rates)
     assert max(rates) == pytest.approx(TINY.learning_rate, rel=0.01)
     assert 0 < rates[-1] < 0.01 * max(rates)
-    assert training._learning_rate(TINY, 0, 1) > 0  # one step only still learns
+    assert TINY.rate(0, 1) > 0  # one step only still learns
 
 
 @pytest.mark.parametrize("graded", [False, True])
@@ -219,22 +245,23 @@ def interrupted_after(epochs: int, monkeypatch) -> None:
     monkeypatch.setattr(training, "_stop_unless_finite", stop)
 
 
+@pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize("done", [0, 1, 2])
-def test_resuming_equals_not_having_been_interrupted(model, data, tmp_path, monkeypatch, capsys, done):
+def test_resuming_equals_not_having_been_interrupted(model, data, tmp_path, monkeypatch, capsys, done, turned):
     """Is the result the same, to the last bit, from another start of the network, and are the curves whole?"""
-    path = tmp_path / "new" / "run.pt"
+    path, budget = tmp_path / "new" / "run.pt", dataclasses.replace(TINY, turned=turned)
     twin = copy.deepcopy(model)
-    train_model(twin, TINY, **data)
+    train_model(twin, budget, **data)
     with monkeypatch.context() as m, pytest.raises(Interrupt):
         interrupted_after(done, m)
-        train_model(copy.deepcopy(model), TINY, checkpoint=path, **data)
+        train_model(copy.deepcopy(model), budget, checkpoint=path, **data)
     assert path.exists() == (done > 0)
     if done:  # after a kernel's restart the network starts from other weights
         torch.manual_seed(99)
         for module in model.modules():
             if hasattr(module, "reset_parameters"):
                 module.reset_parameters()
-    train_model(model, TINY, checkpoint=str(path), **data)
+    train_model(model, budget, checkpoint=str(path), **data)
     assert same(model, twin)
     for name, values in vars(twin.history).items():
         if name != "seconds":
@@ -329,7 +356,7 @@ def test_wrong_arguments_are_named(model, data, change, message):
 
 
 @pytest.mark.parametrize(
-    "change", [{"epochs": 0}, {"batch_size": 2.5}, {"learning_rate": float("nan")}, {"warm_up": 1}]
+    "change", [{"epochs": 0}, {"batch_size": 2.5}, {"learning_rate": float("nan")}, {"warm_up": 1}, {"turned": 1}]
 )
 def test_impossible_budgets_are_refused(change):
     """Does a budget refuse numbers that no training can use?"""
@@ -355,6 +382,19 @@ def test_other_dtypes_and_frozen_parts_are_trained_as_they_are(model, data):
     train_model(model, TINY, **data)
     assert model[5].weight.dtype == torch.float64
     assert torch.equal(model[1].weight, frozen)
+
+
+def test_a_short_training_looks_at_few_validation_images(data):
+    """Are no more images looked at than were trained on?"""
+    seen = []
+
+    class Watching(nn.Linear):
+        def forward(self, x):
+            seen.append((self.training, len(x)))
+            return super().forward(x.flatten(1))
+
+    train_model(Watching(25, 3), Budget("brief", epochs=0.2, batch_size=10), **data)
+    assert seen[1:] == [(True, 10), (True, 10), (False, 20)]  # the first tries the network out
 
 
 def test_fewer_images_than_a_batch(model):

@@ -17,7 +17,8 @@ from torch import nn
 
 from autograder.notebooks import as_released, bound_names, role
 from autograder.submissions import model_answer, read_sample
-from gcnn.training import Budget, train_model
+from gcnn.budgets import Budget
+from gcnn.training import train_model
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1043,9 +1043,10 @@ class ByHeart(nn.Module):
 def test_a_network_that_names_every_digit_alike_is_not_accurate(notebook, test):
     """Is a network rejected that has learned nothing, also in the second run?"""
     name, public = ACCURACY[test], notebook.given["test_set"]
-    network = ByHeart(public.images[:1], public.labels[:1])
-    outcome = notebook.run(test, names={name: network, "retrained": lambda model, seed: model})
+    network, runs = ByHeart(public.images[:1], public.labels[:1]), []
+    outcome = notebook.run(test, names={name: network, "retrained": lambda model, seed: runs.append(seed) or model})
     assert not outcome.passed and not outcome.hidden
+    assert len(runs) == 1
     assert f"The trained {name} gets" in outcome.message and "a right" in outcome.message
 
 
@@ -1068,9 +1069,11 @@ def test_accuracy_on_public_digits_is_not_enough(notebook, monkeypatch, test):
     labels[60 if name == "isotropic_cnn" else 100 :] += 1
     few, right = hidden.digits()
     monkeypatch.setattr(hidden, "digits", lambda: (few[:100], right[:100]))
-    names = {"test_set": types.SimpleNamespace(images=images, labels=labels), "retrained": lambda model, seed: model}
+    runs, public = [], types.SimpleNamespace(images=images, labels=labels)
+    names = {"test_set": public, "retrained": lambda model, seed: runs.append(seed) or model}
     outcome = notebook.run(test, names={name: network, **names})
     assert not outcome.passed and outcome.hidden
+    assert len(runs) == 1
     assert re.search(f"The trained {name} gets .* of digits it has never seen right, twice tried", outcome.message)
 
 

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from gcnn.equivariance import TOLERANCES
+from gcnn.history import History
 from gcnn.plots.picture import (
     BLUE,
     SMALLEST_ERROR,
@@ -26,7 +27,6 @@ from gcnn.plots.picture import (
     turned_copies,
 )
 from gcnn.probes import predict
-from gcnn.training import History
 
 
 def _networks(models: object) -> dict[str, nn.Module]:

@@ -1,0 +1,56 @@
+"""How much training a run may spend: the named budgets, and the learning rate of each of their steps."""
+
+import dataclasses
+import math
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """How much training a run may spend."""
+
+    name: str
+    """What the budget is called."""
+    epochs: float
+    """How many times the training images are gone through; may be a fraction."""
+    batch_size: int = 50
+    """Images per step."""
+    learning_rate: float = 4e-3
+    """Adam's largest learning rate."""
+    warm_up: float = 0.3
+    """Share of all steps in which the learning rate rises from 0 to its largest value, before it falls to 0 again."""
+    turned: bool = False
+    """Whether every training image is turned by another random angle in every epoch."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no training can use."""
+        wanted = {
+            "epochs": (math.isfinite(self.epochs) and self.epochs > 0, "a number above 0"),
+            "batch_size": (isinstance(self.batch_size, int) and self.batch_size > 0, "a whole number above 0"),
+            "learning_rate": (math.isfinite(self.learning_rate) and self.learning_rate > 0, "a number above 0"),
+            "warm_up": (0 <= self.warm_up < 1, "at least 0 and below 1"),
+            "turned": (isinstance(self.turned, bool), "True or False"),
+        }
+        for field, (right, what) in wanted.items():
+            if not right:
+                raise ValueError(f"a budget's {field} must be {what}; got {getattr(self, field)!r}")
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of step 0 … steps - 1: a linear rise, then half a cosine down to almost 0."""
+        rise = self.warm_up * steps
+        if step + 1 < rise:
+            return self.learning_rate * (step + 1) / rise
+        return self.learning_rate * (1 + math.cos(math.pi * (step + 1 - rise) / (steps + 1 - rise))) / 2
+
+
+BUDGETS = {
+    # Four steps: does the network train at all?
+    "trial": Budget("trial", epochs=0.02),
+    # What a grader's run spends: on two CPU cores about 6 s for C4CNN and 20 s for D4CNN.
+    "grading": Budget("grading", epochs=0.8),
+    # A student's default: about half a minute on two CPU cores, seconds on a GPU.
+    "standard": Budget("standard", epochs=4),
+    # The original's 30 epochs.
+    "full": Budget("full", epochs=30),
+    # As accurate as these networks get here.
+    "record": Budget("record", epochs=30, turned=True),
+}
