@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help sandbox browser postgresql escnn demo test test-slow test-all lint format release student grade secret attacks prove calibrate doctor bench speed figures constraints clean
+.PHONY: help sandbox browser postgresql escnn demo test test-slow test-all lint format release student grade secret attacks prove hints calibrate doctor bench speed figures constraints clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -95,6 +95,9 @@ attacks: $(READY) sandbox ## grade every hostile sample, and show what stopped i
 
 prove: $(READY) sandbox ## judge over 1,700 wrong answers and all different right ones (about ten minutes)
 	$(BIN)/python benchmarks/tests.py
+
+hints: $(READY) ## look at all wrong answers anew, for the checks that name the mistake (a quarter of an hour)
+	$(BIN)/python benchmarks/hints.py --build
 
 calibrate: $(READY) ## measure how accurate right and wrong networks are, on which the thresholds rest (about an hour)
 	$(BIN)/python benchmarks/calibrate.py

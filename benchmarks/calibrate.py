@@ -5,7 +5,7 @@ mistakes, each from many seeds, and writes ``benchmarks/results/calibrate.json``
 `fairness.py` says how sure that is.
 
     python benchmarks/calibrate.py                          # all that a CPU does in an hour
-    python benchmarks/calibrate.py --budget full            # also the original's 30 epochs: half a day on a CPU
+    python benchmarks/calibrate.py --budget full --budget record    # also these, from ten seeds: days on a CPU
     python benchmarks/calibrate.py --official               # also the official digits, if they are there
     python benchmarks/calibrate.py --only c4cnn             # a part; writes build/calibrate.json
 
@@ -125,14 +125,14 @@ def plan(arguments: argparse.Namespace, kept: Collection[str]) -> list[Training]
         arguments: what was typed.
         kept: keys of trainings that are done.
     """
-    seeds, few = range(arguments.seeds), range(min(5, arguments.seeds))
+    seeds, few, ten = (range(min(n, arguments.seeds)) for n in (arguments.seeds, 5, 10))
     others = [name for name in (*networks.CLASSES, *MISTAKES) if name not in GRADING]
     found = [Training(name, "grading", seed) for seed in seeds for name in GRADING]
     found += [Training(name, "grading", seed) for name in others for seed in few]
     found += [Training(name, "none", seed) for name in networks.CLASSES for seed in few]
     found += [Training(name, "grading", seed, "float32") for name in GRADING for seed in few]
     for budget in sorted(BUDGETS.keys() - {"trial", "grading"}, key=lambda name: BUDGETS[name].epochs):
-        some = [Training(name, budget, seed) for name in networks.CLASSES for seed in few]
+        some = [Training(name, budget, seed) for name in networks.CLASSES for seed in ten]
         asked = budget == "standard" or budget in (arguments.budget or ())
         found += [one for one in some if asked or one.key in kept]
     official = [Training(name, "standard", seed, official=True) for name in networks.CLASSES for seed in few]

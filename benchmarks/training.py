@@ -151,9 +151,10 @@ def peak(dtype: torch.dtype, device: str) -> float:
             return best
 
 
-def dtypes(who: str) -> tuple[str, ...]:
-    """What a peer is measured in; the original stays as it is."""
-    return ("float32",) if who == "original" else ("float32", "bfloat16")
+def dtypes(who: str, device: str) -> tuple[str, ...]:
+    """What a peer is measured in: the original as it is, and nobody in a format that the machine only imitates."""
+    imitated = peak(torch.bfloat16, device) < peak(torch.float32, device) / 2
+    return ("float32",) if who == "original" or imitated else ("float32", "bfloat16")
 
 
 def steps_of(name: str, names: list[str], device: str, plan: Plan) -> list[dict[str, object]]:
@@ -164,7 +165,7 @@ def steps_of(name: str, names: list[str], device: str, plan: Plan) -> list[dict[
     rows = []
     for turn in range(plan.rounds + 1):  # the first turn warms up
         for peer in running:
-            for dtype in dtypes(peer.who):
+            for dtype in dtypes(peer.who, device):
                 steps = plan.steps if turn else min(3, plan.steps)
                 ask = {"do": "train", "network": name, "width": 1, "batch": peer.batch, "dtype": dtype}
                 peer.ask(**ask, steps=2)  # untimed: the first steps of a turn are slower
@@ -364,8 +365,9 @@ def main() -> None:
         own += [] if arguments.no_training else accuracies(name, device, plan)
         rows += own + times_to(name, own)
         results.write(out, "benchmarks/training.py", rows, **versions)  # an interruption loses one network's figures
-    rows += growth_of(["ours"] if arguments.quick else names, device, plan)
-    results.write(out, "benchmarks/training.py", rows, **versions)
+    if whole or arguments.quick:
+        rows += growth_of(["ours"] if arguments.quick else names, device, plan)
+        results.write(out, "benchmarks/training.py", rows, **versions)
 
 
 if __name__ == "__main__":

@@ -23,12 +23,14 @@ from the group of rotations up, and train them on rotated handwritten digits.
 
 **How long it takes**
 
-| part | exercises | points | your time | computing on two CPU cores (a GPU: seconds) |
+| part | exercises | points | your time | networks to train |
 |---|---|---|---|---|
 | 1 Groups | 1.1–1.3 | 18 | 60 min | none |
 | 2 Equivariant layers | 2.1–2.4 | 47 | 120 min | none |
-| 3 Equivariant networks | 3.1–3.5 | 35 | 90 min | up to half a minute for each of four networks |
-| 4 Bonus: mirror images | 4 | 15 | 60 min | about a minute and a half for one network |
+| 3 Equivariant networks | 3.1–3.5 | 35 | 90 min | four |
+| 4 Bonus: mirror images | 4 | 15 | 60 min | one, four times as much work |
+
+A graphics processor trains a network in seconds, an ordinary processor in about half a minute to some minutes: the set-up cell measures how long it will take where you are.
 
 **How it is graded.** Write your answers where a cell says `YOUR CODE HERE` or `YOUR ANSWER HERE`. The cell after each exercise
 checks it and says what is wrong. When your work is graded, the same cells run again with further, hidden checks; the points
@@ -46,8 +48,8 @@ CNNs" (2019, [arXiv 1911.08251](https://arxiv.org/abs/1911.08251)); rotated MNIS
 r"""
 ## Set-up
 
-Run this cell first. It installs the course's own package, `gcnn`, if it is missing, and leaves your PyTorch as it is.
-In Colab, *Runtime → Change runtime type → GPU* makes training take seconds; everything works without a GPU as well.
+Run these two cells first, also after every restart. They install the course's own package, `gcnn`, if it is missing, leave your PyTorch as it is, say what they found, and
+how long training will take here. Everything works without a GPU.
 """
 
 # %%
@@ -62,7 +64,7 @@ from pathlib import Path
 GCNN_URL = ""
 
 if importlib.util.find_spec("gcnn") is None:
-    wheels = sorted(Path(".").glob("gcnn-*.whl"))
+    wheels = sorted(Path(".").glob("gcnn-*.whl")) or sorted(Path("/kaggle/input").rglob("gcnn-*.whl"))
     package = str(wheels[-1]) if wheels else GCNN_URL
     if not package:
         raise RuntimeError(
@@ -86,7 +88,7 @@ from torch import nn
 
 from gcnn import checks, plots
 from gcnn.data import MnistRotDataset
-from gcnn.environment import describe, grading
+from gcnn.environment import describe, gpu_advice, grading
 from gcnn.equivariance import equivariance_error, reflect, rotate
 from gcnn.probes import (
     gradients,
@@ -102,6 +104,7 @@ from gcnn.probes import (
     with_random_state,
     with_state,
 )
+from gcnn.speed import announce
 from gcnn.training import test_model, train_model
 
 GRADING = grading()  # a few cells below earn no points and take a while: the grader skips their work
@@ -109,6 +112,8 @@ train_set, valid_set, test_set = MnistRotDataset("train"), MnistRotDataset("vali
 
 print(f"Ready: {describe()}.")
 print(f"Digits: {len(train_set):,} to train on, {len(valid_set):,} to watch progress, {len(test_set):,} to test on.")
+if not GRADING:
+    print(announce(), gpu_advice())
 
 # %% [markdown]
 r"""
@@ -145,6 +150,8 @@ The third axiom says that an inverse exists. It does not say that there is only 
 r"""
 ### Exercise 1.1 — The inverse is unique (5 points)
 
+*Goal: use the axioms of a group, and nothing else, in a proof · about 10 minutes · easy*
+
 Let $h$ and $k$ both be inverses of $g$, so that $gh = hg = e$ and $gk = kg = e$. Prove that $h = k$.
 Use only the three axioms, and name the one that you use in each step.
 
@@ -180,6 +187,8 @@ them, and four quarter turns are none: the product counts around a clock with fo
 # %% [markdown]
 r"""
 ### Exercise 1.2 — The group $C_4$ (5 points: product 3, inverse 2)
+
+*Goal: write a group's product and inverse so that a wrong element is noticed · about 10 minutes · easy*
 
 Write `C4.product(r, s)`, the element "first $s$, then $r$", and `C4.inverse(r)`, the element that undoes $r$. Both take and return plain
 integers from 0 to 3. For anything else they raise a `ValueError` whose message names the offending element, for example
@@ -282,6 +291,8 @@ plots.images(
 r"""
 ### Exercise 1.3 — The group $D_4$ (8 points: product 5, inverse 3)
 
+*Goal: move a turn past a mirror image, and see what becomes of it · about 25 minutes · medium*
+
 Write `D4.product(a, b)`, the element "first $b$, then $a$", and `D4.inverse(g)`. Elements are plain tuples of two integers `(f, r)` with
 `f` in 0, 1 and `r` in 0…3. Anything else raises a `ValueError` whose message names the element.
 
@@ -373,6 +384,21 @@ plots.digits_turned(test_set.images[0], step=45)
 
 # %% [markdown]
 r"""
+**Before you go on.** Say first, then run the cell.
+
+1. How many different pictures do the eight elements of $D_4$ make of one digit? Of which digit would they make fewer?
+2. Turn one of the last four once more: which one is it now? Mirror one of the first four: which one is it then, and when is it not the one four places further on?
+"""
+
+# %% playground=true
+digit = test_set.images[4:5]
+plots.images(
+    torch.cat([rotate(reflect(digit) if f else digit, r) for f in (0, 1) for r in range(4)]),
+    titles=[f"({f}, {r})" for f in (0, 1) for r in range(4)],
+)
+
+# %% [markdown]
+r"""
 # 2 Equivariant layers
 
 A convolution slides one filter over the whole image. (As everywhere in deep learning, "convolution" here means cross-correlation:
@@ -418,6 +444,8 @@ $$\begin{pmatrix} w_1 & w_1 & w_1\\ w_1 & w_0 & w_1\\ w_1 & w_1 & w_1\end{pmatri
 # %% [markdown]
 r"""
 ### Exercise 2.1 — `IsotropicConv2d` (12 points: filter 6, convolution 3, equivariance 3)
+
+*Goal: tie a filter's weights so that it looks the same from all four sides · about 25 minutes · easy*
 
 The parameters are given: `weight` has shape `(out_channels, in_channels, 2)` and holds $(w_0, w_1)$ for each pair of channels; `bias` has shape
 `(out_channels,)` or is `None`. The checks set them, so they keep their names and shapes, here and in all later layers. Write `build_filter`, which arranges the
@@ -559,6 +587,8 @@ This is the **regular representation** of $C_4$: the pixels turn, and the four c
 r"""
 ### Exercise 2.2 — `rotate_p4` (5 points: a quarter turn 3, every turn 2)
 
+*Goal: let a turn act on the pixels and on the group axis at once · about 15 minutes · medium*
+
 Write the action above. `rotate_p4(y, r)` takes `y` of shape `(..., 4, H, W)`, with any axes before these three, and turns it by `r` quarter turns.
 
 *Hint: `rotate` moves the pixels. For the group axis, ask where the values at $s = 0$ come to lie: read the formula for $s - r = 0$.*
@@ -630,7 +660,18 @@ split the axis again. This is what the given `forward` does.
 
 # %% [markdown]
 r"""
+The animation shows the idea on a toy picture: one filter, turned four times, finds four maps. *Before you run it: the filter finds ink above a pixel. What will it find after a quarter turn?*
+"""
+
+# %% playground=true
+if not GRADING:
+    display(plots.lifting_animation())
+
+# %% [markdown]
+r"""
 ### Exercise 2.3 — `LiftingConv2d` (15 points: filter 6, convolution 5, equivariance 4)
+
+*Goal: make a bank of turned filters from one filter · about 35 minutes · medium*
 
 `weight` has shape `(out_channels, in_channels, k, k)`. Write `build_filter`, which returns
 
@@ -796,7 +837,19 @@ convolution, word for word; only the action has changed.
 
 # %% [markdown]
 r"""
+This is what all layers on $p4$ have in common. Turn the image, and its maps do two things at once: each **turns** in the plane, and each **moves** one place along the group axis.
+The last row is computed afresh from the turned image. *Predict before you run: after the turn, which map will stand at $s = 0$?*
+"""
+
+# %% playground=true
+if not GRADING:
+    display(plots.twist_and_roll())
+
+# %% [markdown]
+r"""
 ### Exercise 2.4 — `GroupConv2d` (15 points: filter 6, convolution 5, equivariance 4)
+
+*Goal: turn *and* roll a filter that lives on the group · about 45 minutes · hard*
 
 `weight` has shape `(out_channels, in_channels, 4, k, k)`: a function on $p4$ for each pair of channels. Write `build_filter`, which returns
 
@@ -944,6 +997,19 @@ plots.filters(GroupConv2d(1, 1, 3).build_filter()[0][0, :, 0].detach())
 
 # %% [markdown]
 r"""
+**Before you go on.** Say first, then run the cell.
+
+1. `GroupConv2d(8, 16, 3)` gives 16 × 4 feature maps from 8 × 4. An ordinary convolution from 32 to 64 channels does as well. How many times fewer numbers does yours learn?
+2. How do the two compare in the multiplications that they do for one image?
+3. What does a group convolution with `kernel_size=1` still mix?
+"""
+
+# %% playground=true
+ordinary, yours = parameter_count(nn.Conv2d(32, 64, 3)), parameter_count(GroupConv2d(8, 16, 3))
+print(f"ordinary: {ordinary:,} numbers, yours: {yours:,}: {ordinary / yours:.2f} times fewer. The multiplications are the same.")
+
+# %% [markdown]
+r"""
 # 3 Equivariant networks
 
 Put the layers together. A lifting convolution takes the image $x$ to a function on $p4$; group convolutions take functions on $p4$ to functions on $p4$; between
@@ -959,6 +1025,8 @@ remaining pixels **and over the four orientations**.
 # %% [markdown] answer="why-pool" points=5
 r"""
 ### Exercise 3.1 — Why pool over the four rotations? (5 points)
+
+*Goal: tell equivariant features from invariant ones · about 10 minutes · medium*
 
 Suppose that we pooled over the pixels only, and gave all four orientation channels of each feature to the final linear classifier. Explain what the
 network's answer would do when the input is turned, and why pooling over the group axis mends it. Could a linear classifier on the four unpooled channels still be invariant?
@@ -987,6 +1055,8 @@ A linear classifier is invariant for all inputs only if $\sum_s a_s v_{s-r} = \s
 # %% [markdown]
 r"""
 ### Exercise 3.2 — `C4CNN` (10 points: architecture 4, invariance 2, accuracy after training 4)
+
+*Goal: put equivariant layers together to an invariant network · about 20 minutes · medium*
 
 Build the network. It takes images $(B, 1, 33, 33)$ and returns one number per class, $(B, \texttt{n\_classes})$, without a softmax.
 
@@ -1069,12 +1139,12 @@ print("All public checks of C4CNN's architecture passed.")
 # %% [markdown]
 r"""
 Now train it. `train_model` shuffles the training digits, shows progress on validation digits that it does not train on, and keeps the curves in `model.history`; `test_model` returns the accuracy in percent on
-the public test digits, which play no part in training. The default *budget*, `standard`, takes about half a minute on two CPU cores; a right network reaches about 94–96 %.
+the public test digits, which play no part in training. How long the default *budget*, `standard`, takes here, the set-up cell has told you; a right network reaches about 94–96 %.
 """
 
 # %% training="c4cnn"
 torch.manual_seed(0)
-c4cnn = train_model(C4CNN())
+c4cnn = train_model(C4CNN(), checkpoint=True)
 
 # %% tests="c4cnn" part="invariance" points=2
 x = test_set.images[:20]
@@ -1196,7 +1266,7 @@ class PlainCNN(nn.Module):
 # %% playground=true
 if not GRADING:
     torch.manual_seed(0)
-    plain_cnn = trained["ordinary CNN"] = train_model(PlainCNN())
+    plain_cnn = trained["ordinary CNN"] = train_model(PlainCNN(), checkpoint=True)
     results["ordinary CNN"] = test_model(plain_cnn)
     print(f"ordinary CNN: {results['ordinary CNN']:.1f} % with {parameter_count(plain_cnn):,} parameters")
     display(plots.prediction_under_rotation({"C4CNN": c4cnn, "ordinary CNN": plain_cnn}, test_set.images[7], int(test_set.labels[7])))
@@ -1204,6 +1274,8 @@ if not GRADING:
 # %% [markdown]
 r"""
 ### Exercise 3.3 — `IsotropicCNN` (5 points: architecture 2, invariance 1, accuracy 2)
+
+*Goal: build the same network from another layer, and see what it lacks · about 15 minutes · easy*
 
 How much of the accuracy is due to *keeping* the orientations, rather than to symmetry as such? Build the same network from `IsotropicConv2d`, which is equivariant too, but
 forgets orientations at once.
@@ -1271,7 +1343,7 @@ print("All public checks of IsotropicCNN's architecture passed.")
 
 # %% training="isotropic-cnn"
 torch.manual_seed(0)
-isotropic_cnn = train_model(IsotropicCNN())
+isotropic_cnn = train_model(IsotropicCNN(), checkpoint=True)
 
 # %% tests="isotropic-cnn" part="invariance" points=1
 x = test_set.images[:20]
@@ -1347,9 +1419,49 @@ if not GRADING:
     display(plots.accuracies(results, {name: parameter_count(model) for name, model in trained.items()}))
     display(plots.accuracy_against_angle(trained, test_set))
 
+# %% [markdown]
+r"""
+Now turn a digit yourself and watch all three networks. Of each you see a few channels of its first layer and of a later one, and how probable it finds each class; the black marks are the probabilities at 0°.
+*Predict: at 90°, which network's maps are the old ones, turned? Which also change places? Which answers must be the same as at 0°?*
+(Where a page cannot show a slider, it shows five angles.)
+"""
+
+# %% playground=true
+if not GRADING:
+    three = {name: trained[name] for name in ("ordinary CNN", "IsotropicCNN", "C4CNN")}
+    display(plots.turning(three, test_set.images[7], int(test_set.labels[7])))
+
+# %% [markdown]
+r"""
+How far is each network from invariant at *every* angle? The error below is the largest change of the answer, divided by its largest value, for the worst of eight digits.
+*Predict: where does the error fall to rounding, for which networks? What happens at 45°, and could more training change it?*
+"""
+
+# %% playground=true
+if not GRADING:
+    display(plots.equivariance_against_angle(three, test_set.images[:8]))
+
+# %% [markdown]
+r"""
+**Six or nine?** A network that is invariant under half turns gives a 6 and the same 6 turned by 180° the same answer: it cannot use which way up the digit stands. *Predict: will it take every other 6 for a 9? What
+could still tell them apart?* The last two sixes and the last two nines are those that the network finds most like the other.
+"""
+
+# %% playground=true
+if not GRADING:
+    display(plots.six_or_nine(c4cnn, test_set))
+
+# %% [markdown]
+r"""
+The two tables are the same, up to rounding: turning the digits changes nothing. What tells most sixes from most nines is how people write them, the curve of the tail and the shape of the loop; where that does not help,
+no invariant network can. If the orientation carries meaning, as on a page of upright digits, full invariance throws it away. Symmetry is a choice about the task.
+"""
+
 # %% [markdown] answer="why-gap" points=5
 r"""
 ### Exercise 3.4 — Why the gap? (5 points)
+
+*Goal: explain a gap between two networks by what their features can know · about 10 minutes · medium*
 
 `C4CNN` and `IsotropicCNN` are both invariant under quarter turns, and both are trained on the same digits for the same time. Compare their accuracies, and the ordinary network's.
 What causes the difference? Think of what each layer can tell apart: is it only the number of parameters?
@@ -1394,6 +1506,8 @@ Our feature maps have one more axis. Which numbers may share their statistics?
 r"""
 ### Exercise 3.5a — How must batch normalisation treat the group axis? (2 points)
 
+*Goal: see which statistics a symmetry allows · about 5 minutes · medium*
+
 Describe a batch normalisation of functions on $p4$ that is equivariant, and say why a separate mean and variance for each of the four orientations would not be.
 
 ### BEGIN SOLUTION
@@ -1413,6 +1527,8 @@ by other numbers after the turn than before: $\hat y'(p, s) \neq \hat y(r^{-1}p,
 # %% [markdown]
 r"""
 ### Exercise 3.5b — `GroupBatchNorm2d` (4 points: training mode 2, evaluation mode 2)
+
+*Goal: write a normalisation with running statistics that treats all orientations alike · about 20 minutes · medium*
 
 Write the layer for feature maps `(B, num_features, 4, H, W)`. Like PyTorch's own layers it has the parameters `weight` (ones at first) and `bias` (zeros), and the
 buffers `running_mean` (zeros), `running_var` (ones), each of shape `(num_features,)`, and `num_batches_tracked`, an integer that counts the batches seen in training mode.
@@ -1542,6 +1658,8 @@ print("All public checks of GroupBatchNorm2d in evaluation mode passed.")
 r"""
 ### Exercise 3.5c — `C4CNNWithBatchNorm` (4 points: network 2, accuracy 2)
 
+*Goal: fit a normalisation into a network · about 10 minutes · easy*
+
 Build `C4CNN` once more, with a `GroupBatchNorm2d` after each convolution and before its pool. The convolutions keep their bias. There are 393,786 parameters.
 """
 
@@ -1611,7 +1729,7 @@ print("All public checks of C4CNNWithBatchNorm passed.")
 
 # %% training="c4cnn-bn"
 torch.manual_seed(0)
-c4cnn_bn = train_model(C4CNNWithBatchNorm())
+c4cnn_bn = train_model(C4CNNWithBatchNorm(), checkpoint=True)
 
 # %% tests="c4cnn-bn" part="accuracy" points=2
 x = test_set.images[:20]
@@ -1665,9 +1783,10 @@ if not GRADING:
 r"""
 ## Your own runs
 
-Can you do better? Change anything: the budget (`train_model(model, budget="full")` trains for the original's 30 epochs), the network, the data. Nothing here is graded.
+Can you do better? Change anything: the budget (`train_model(model, budget="full")` takes 30 epochs, "record" turns the training digits anew in each of them as well), the network, the data.
+Nothing here is graded.
 Choose with the *validation* digits and look at the test digits last: whoever tunes on the test set measures how well they tuned.
-A long run can be interrupted and resumed: `train_model(model, checkpoint="checkpoints/mine.pt")` goes on where it stopped.
+A long run can be interrupted and resumed, as above, with `checkpoint=True`.
 """
 
 # %% playground=true
@@ -1701,6 +1820,8 @@ For an image, $g = (f, r)$ mirrors first if $f = 1$ and then turns $r$ times. Fo
 axis rolls among itself. For $g = F$ the halves change places, *and* their order changes, because $F R^r = R^{-r} F$.
 
 ### Exercise 4a — `transform_p4m` (3 points)
+
+*Goal: let mirror images, too, act on the group axis · about 15 minutes · medium*
 
 Write the action of $g = (f, r)$ on `y` of shape `(..., 8, H, W)`.
 """
@@ -1742,6 +1863,8 @@ print("All public checks of transform_p4m passed.")
 # %% [markdown]
 r"""
 ### Exercise 4b — `D4LiftingConv2d` (4 points) and `D4GroupConv2d` (4 points)
+
+*Goal: make the two layers of another group · about 25 minutes · hard*
 
 As before, with eight elements in place of four. `D4LiftingConv2d` has a weight of shape `(out, in, k, k)` and a filter bank `(out, 8, in, k, k)`; `D4GroupConv2d` has a
 weight of shape `(out, in, 8, k, k)` and a filter bank `(out, 8, in, 8, k, k)`. Entry `[:, 4f + r]` is the weight transformed by $(f, r)$. The bias bank has shape `(out, 8)` or is `None`.
@@ -1911,6 +2034,8 @@ print("All public checks of D4GroupConv2d passed.")
 r"""
 ### Exercise 4c — `D4CNN` (4 points: network 2, accuracy 2)
 
+*Goal: build a network that no mirror image fools · about 20 minutes · easy*
+
 `C4CNN` with the $D_4$ layers: the same channels, kernels and pools, except that the last pool has kernel (8, 3, 3). There are 784,970 parameters.
 
 *Predict: a mirrored 2 is no longer a 2 that anyone would write. Is invariance under mirror images a good idea for digits? For which images would it be?*
@@ -1981,7 +2106,7 @@ print("All public checks of D4CNN passed.")
 
 # %% training="d4cnn"
 torch.manual_seed(0)
-d4cnn = train_model(D4CNN())
+d4cnn = train_model(D4CNN(), checkpoint=True)
 
 # %% tests="d4cnn" part="accuracy" points=2
 x = test_set.images[:20]
@@ -2034,11 +2159,46 @@ if not GRADING:
 
 # %% [markdown]
 r"""
+# Glossary
+
+- **action** of a group: what its elements do to something, such as an image: $e.x = x$ and $g.(h.x) = (gh).x$.
+- **batch**: several images at once, the first axis of a tensor, of length $B$.
+- **bias**: a number that is added to everything in an output channel.
+- **budget**: how much training a run may spend. **Epoch**: once through all training images.
+- **$C_4$**: the four quarter turns. **$D_4$**: these and the mirror images of the square.
+- **channel**: one of several feature maps of the same size, the axis $C$.
+- **equivariant**: acting on the input and acting on the output come to the same. **Invariant**: acting on the input changes nothing.
+- **feature map**: what a layer found, and where. Over $p4$ also: in which orientation.
+- **filter bank**: all filters of a layer, one for each pair of input and output channels, and orientations.
+- **group axis**: the axis of a tensor that counts a group's elements: third from the end, of length 4 or 8.
+- **group convolution**: takes functions on $p4$ to functions on $p4$. **Lifting convolution**: takes images to functions on $p4$.
+- **isotropic**: the same in all directions.
+- **kernel size $k$**: a filter's width and height. **Padding**: rows and columns of zeros put around the input.
+- **$p4$**: all moves of the plane that combine a translation with a quarter turn. **$p4m$**: with mirror images, too.
+- **pooling**: taking the largest value of a small window.
+- **ReLU**: negative values become 0, others stay.
+- **$\star$**: the convolution of these layers, cross-correlation. **$\psi$**: a filter. **$\Phi$**: a layer or a network.
+- **validation digits**: those that progress is watched on; the **test digits** are for the end.
+"""
+
+# %% [markdown]
+r"""
 # Hand in
 
-Save the notebook under its own name, `gcnn.ipynb`, and hand in that file. To be sure that it works from a clean start, choose *Restart and run all* first: your answers must not depend on cells
-that you have deleted or run in another order. An exercise that you leave untouched costs only its own points.
+Save the notebook (Ctrl+S, on a Mac ⌘S), then run the next cell. It says which exercises are untouched, which of the course's cells were changed or lost, and which cells fail
+from a clean start: it runs the saved file from top to bottom in a kernel of its own, with trainings of a single step, which takes a minute or two. Your own kernel goes on as it is, and your
+notebook is not changed. Then it makes the file to hand in, `hand-in/gcnn.ipynb`. An exercise that you leave untouched costs only its own points.
 
+If it cannot find your notebook, name it: `submission.check("my-notebook.ipynb")`. It gives no grade: hidden tests follow.
+"""
+
+# %% playground=true
+from gcnn import submission
+
+submission.check()
+
+# %% [markdown]
+r"""
 **To read on:** Cohen & Welling 2016, [arXiv 1602.07576](https://arxiv.org/abs/1602.07576), where group convolutions come from; Weiler & Cesa 2019,
 [arXiv 1911.08251](https://arxiv.org/abs/1911.08251), for all the groups of the plane, beyond quarter turns; Larochelle et al. 2007, "An empirical evaluation of deep architectures on problems with many factors of
 variation", for rotated MNIST.

@@ -4,8 +4,6 @@ Commands import what they need when they run: nbgrader and torch take seconds, a
 """
 
 import logging
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -44,43 +42,34 @@ def _course(root: Path, assignment: str, sandbox: str | None = None):
 @app.command()
 def release(root: Root = Path(".")) -> None:
     """Build source/ from the notebook's text, and from it the release and the gradebook's entry."""
+    from autograder.card import write_card
     from autograder.course import Course
 
     course = Course(root)
-    course.build()
+    source = course.build()
     course.release()
+    write_card(course.project, source)
     console.print(f"{course.folder('release')} is ready. No solution, hidden test or rubric was found in it.")
 
 
 @app.command()
 def student(
-    root: Root = Path("."), out: Annotated[Path, typer.Option(help="where to put it")] = Path("dist/student")
+    root: Root = Path("."),
+    out: Annotated[Path, typer.Option(help="where to put it")] = Path("dist/student"),
+    url: Annotated[str, typer.Option(help="where the notebook finds the package if its wheel is not beside it")] = "",
 ) -> None:
-    """Put together what students get: the released notebook and the wheel that its set-up cell installs."""
+    """Put together what students get: the released notebook, the wheel that it installs, a README, requirements."""
+    import nbformat
+
+    from autograder.bundle import make_bundle
     from autograder.course import ASSIGNMENT, Course
 
     course = Course(root)
     notebook = course.folder("release") / f"{ASSIGNMENT}.ipynb"
     if not notebook.is_file():
         raise CourseError(f"{notebook} is missing: build it with `make release`")
-    out.mkdir(parents=True, exist_ok=True)
-    for old in out.glob("gcnn-*.whl"):
-        old.unlink()
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--wheel-dir",
-        str(out),
-        str(course.project),
-    ]
-    if subprocess.run(command, check=False).returncode:
-        raise CourseError("pip could not build the student package; its message is above")
-    shutil.copy(notebook, out)
-    console.print(f"{out}: {', '.join(sorted(path.name for path in out.iterdir()))}")
+    files = make_bundle(course.project, nbformat.read(notebook, as_version=4), notebook.name, out, url)
+    console.print(f"{out}: {', '.join(file.name for file in files)}")
 
 
 @app.command()

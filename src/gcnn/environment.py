@@ -28,6 +28,31 @@ def describe() -> str:
     return f"{hardware}, torch {torch.__version__}, Python {platform.python_version()}"
 
 
+def platform_name() -> str:
+    """Which service runs the notebook: "Colab", "Kaggle", or "" for any other machine."""
+    if "COLAB_RELEASE_TAG" in os.environ:
+        return "Colab"
+    return "Kaggle" if "KAGGLE_KERNEL_RUN_TYPE" in os.environ else ""
+
+
+def gpu_advice() -> str:
+    """How to get a GPU here, in one sentence; "" where there is one already, or where nobody can say."""
+    if default_device().type == "cuda":
+        return ""
+    menus = {
+        "Colab": "Runtime → Change runtime type → T4 GPU",
+        "Kaggle": "Settings → Accelerator → GPU T4 x2",
+    }
+    menu = menus.get(platform_name())
+    return f"For a GPU: {menu}, then run the notebook from its top. Everything works without one, too." if menu else ""
+
+
+def checkpoint_dir() -> Path:
+    """Where trainings are kept: on Google Drive where Colab has it mounted, else in a folder beside the notebook."""
+    drive = Path("/content/drive/MyDrive")
+    return drive / "gcnn-checkpoints" if drive.is_dir() else Path("checkpoints")
+
+
 def cache_dir() -> Path:
     """Where downloaded data is kept: ``$GCNN_CACHE`` if set, else the user's cache folder."""
     return Path(os.environ.get("GCNN_CACHE") or pooch.os_cache("gcnn"))

@@ -1,10 +1,12 @@
-"""The progress of a training: a bar where somebody watches it move, else a few plain lines.
+"""The progress of a training: a bar and a growing curve where somebody watches, else a few plain lines.
 
 Everything goes to stdout, because nbgrader counts anything on stderr as a failure.
 """
 
 import sys
+from typing import Any
 
+from torch import nn
 from tqdm import tqdm
 
 from gcnn.environment import grading
@@ -12,20 +14,21 @@ from gcnn.history import History
 
 
 class Progress:
-    """A progress bar on stdout, or a line for each epoch where there is nobody to watch a bar move.
+    """A progress bar on stdout, in a notebook with the curves below it; a line for each epoch if nobody watches.
 
     Args:
         shown: whether to show anything.
         steps: of the whole training.
         first: how many of them are done already.
-        label: what is trained.
+        model: the network that is trained.
     """
 
-    def __init__(self, shown: bool, steps: int, first: int, label: str) -> None:
+    def __init__(self, shown: bool, steps: int, first: int, model: nn.Module) -> None:
         notebook = type(sys.stdout).__module__.startswith(("ipykernel", "google.colab"))
         live = shown and not grading() and (notebook or sys.stdout.isatty())
+        self.model, self.curves, self.display = model, live and notebook, None
         self.lines = shown and not live
-        bar = {"total": steps, "initial": first, "desc": label, "unit": "step", "ncols": 100}
+        bar = {"total": steps, "initial": first, "desc": type(model).__name__, "unit": "step", "ncols": 100}
         self.bar = tqdm(**bar, file=sys.stdout) if live else None
         self.valid = ""
 
@@ -41,12 +44,25 @@ class Progress:
         if self.bar is not None:
             self.update(self.bar.n, history.loss[-1])
             self.bar.refresh()
+        if self.curves and history.budget.epochs > 1:
+            self._draw()
         if self.lines:
             done, of = history.epochs[-1], history.budget.epochs
             text = f"epoch {done:.4g} of {of:.4g}: loss {history.loss[-1]:.3f}{self.valid}, {history.seconds[-1]:.0f} s"
             print(text, flush=True)
 
+    def _draw(self) -> None:
+        from IPython.display import display
+
+        from gcnn import plots  # not above: what draws networks imports what trains them
+
+        picture: Any = plots.history({type(self.model).__name__: self.model})
+        if self.display is None:
+            self.display = display(picture, display_id=True)
+        else:
+            self.display.update(picture)
+
     def close(self) -> None:
-        """Leave the bar as it is."""
+        """Leave the bar and the curves as they are."""
         if self.bar is not None:
             self.bar.close()

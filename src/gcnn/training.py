@@ -7,6 +7,8 @@ gradients: from a fan-in (He) initialisation it neither diverges nor sticks at 1
 
 import contextlib
 import dataclasses
+import hashlib
+import json
 import math
 import time
 from collections.abc import Iterator
@@ -21,7 +23,7 @@ from torch.utils.data import Dataset
 from gcnn.budgets import BUDGETS, Budget
 from gcnn.checkpoint import Checkpoint
 from gcnn.data import MnistRotDataset, turn
-from gcnn.environment import default_device, grading
+from gcnn.environment import checkpoint_dir, default_device, grading
 from gcnn.fast import kernels, rounds
 from gcnn.history import History
 from gcnn.progress import Progress
@@ -109,7 +111,7 @@ def train_model(
     *,
     train_set: Dataset | None = None,
     valid_set: Dataset | None = None,
-    checkpoint: str | Path | None = None,
+    checkpoint: str | Path | bool = False,
     progress: bool = True,
     device: str | torch.device | None = None,
     precision: str = "auto",
@@ -128,8 +130,10 @@ def train_model(
         train_set: what to train on, with tensors ``images`` and ``labels``; by default ``MnistRotDataset("train")``.
         valid_set: what to measure progress on, never trained on; by default ``MnistRotDataset("valid")``.
         checkpoint: a file in which the training is stored after each epoch. If it is there already, the training goes
-            on from it; a finished one is loaded. Ignored in the budget "grading" and while a grader runs the notebook.
-        progress: whether to show progress, on stdout.
+            on from it; a finished one is loaded. True: a file of its own for every network, budget, seed, training set
+            and start, in `gcnn.environment.checkpoint_dir`; a network whose code has changed gets another file. False:
+            none. Ignored in the budget "grading" and while a grader runs the notebook.
+        progress: whether to show progress, on stdout; in a notebook also a curve that grows with every epoch.
         device: where to train; by default a GPU if there is one.
         precision: "auto" lets convolutions on a CPU that can do so multiply bfloat16 numbers, which is faster and as
             accurate a network in the end; "float32" does not.
@@ -143,9 +147,10 @@ def train_model(
     """
     model = _checked_model(model, "train_model")
     budget, seed = _checked_arguments(budget, seed)
-    if checkpoint is not None and (budget.name == "grading" or grading()):
-        print("The checkpoint is ignored: a grader's training always starts from the network as it is.")
-        checkpoint = None
+    if checkpoint and (budget.name == "grading" or grading()):
+        if checkpoint is not True:
+            print("The checkpoint is ignored: a grader's training always starts from the network as it is.")
+        checkpoint = False
     device = default_device() if device is None else torch.device(device)
     train_images, train_labels = _split(train_set, "train")
     valid_images, valid_labels = _split(valid_set, "valid")
@@ -156,9 +161,10 @@ def train_model(
         _try_out(model, *train)
         rounded = rounds(precision) and device.type == "cpu"
         model.history = History(budget, seed, str(device), "bfloat16" if rounded else "float32")
-        file = (
-            None if checkpoint is None else Checkpoint(Path(checkpoint), _identity(model, train_labels, model.history))
-        )
+        file = None
+        if checkpoint:
+            run = _identity(model, train_labels, model.history)
+            file = Checkpoint(_own_file(model, train[0], run) if checkpoint is True else Path(checkpoint), run)
         with kernels(precision):
             _train(model, train, valid, file, progress)
     return model
@@ -175,6 +181,15 @@ def _identity(model: nn.Module, labels: torch.Tensor, history: History) -> dict[
         "seed": history.seed,
         "training digits": {"images": len(labels), "labels": int(weighted.sum())},
     }
+
+
+def _own_file(model: nn.Module, images: torch.Tensor, run: dict[str, Any]) -> Path:
+    """A checkpoint's file for this training and no other: its name tells what the network answers before it."""
+    with _modes_restored(model), torch.no_grad():
+        answers = model.eval()(images[:8]).double().cpu()
+    start = (answers / answers.abs().max().clamp(min=1e-30)).mul(1000).round().long().tolist()
+    digest = hashlib.sha256(json.dumps([run, start], sort_keys=True).encode()).hexdigest()
+    return checkpoint_dir() / f"{type(model).__name__}-{digest[:10]}.pt"
 
 
 def _state(model: nn.Module, optimizer: torch.optim.Optimizer, history: History) -> dict[str, Any]:
@@ -205,11 +220,12 @@ def _train(
         optimizer.load_state_dict(stored["optimizer"])
         vars(history).update(stored["history"])
         done = f"epoch {history.epochs[-1]:.4g} of {budget.epochs:.4g}"
-        print(f"Going on from {checkpoint.path}, {done}. Delete the file to start anew.")
+        whole = len(history.step_loss) >= steps
+        print(f"{'Loaded' if whole else 'Going on'} from {checkpoint.path}, {done}. Delete the file to start anew.")
     first_epoch = len(history.epochs)
     step = min(first_epoch * per_epoch, steps)
     before = history.seconds[-1] if history.seconds else 0.0
-    shown = Progress(progress and step < steps, steps, step, type(model).__name__)
+    shown = Progress(progress and step < steps, steps, step, model)
     start = time.perf_counter()
     model.train()
     try:

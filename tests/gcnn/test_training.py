@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import io
 import types
 
 import pytest
@@ -279,6 +280,66 @@ def test_a_finished_checkpoint_is_loaded(model, data, tmp_path, capsys):
     assert same(model, twin)
     assert "epoch 3 of 3" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_every_training_can_have_a_file_of_its_own(model, data, tmp_path, monkeypatch, capsys):
+    """Is a finished training loaded, after a restart too, but not that of a network whose code has changed?"""
+    monkeypatch.chdir(tmp_path)
+    start = copy.deepcopy(model.state_dict())
+    once = copy.deepcopy(train_model(model, TINY, checkpoint=True, **data))
+    model.load_state_dict(start)
+    capsys.readouterr()
+    train_model(model, TINY, checkpoint=True, **data)
+    assert same(model, once)
+    (file,) = (tmp_path / "checkpoints").iterdir()
+    assert f"Loaded from {file.relative_to(tmp_path)}, epoch 3 of 3" in capsys.readouterr().out
+
+    class Doubled(nn.Linear):  # the same parameters, and the same words, but another function
+        def forward(self, x):
+            return super().forward(x).flip(1)
+
+        def _get_name(self):
+            return "Linear"
+
+    model.load_state_dict(start)
+    model[-1].__class__ = Doubled
+    train_model(model, TINY, checkpoint=True, **data)
+    assert "Loaded" not in capsys.readouterr().out
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 2
+
+
+def test_a_grader_passes_over_the_file_without_a_word(model, data, tmp_path, monkeypatch, capsys):
+    """Do the notebook's own training cells, which keep their trainings, print and write nothing more while grading?"""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    train_model(model, TINY, checkpoint=True, progress=False, **data)
+    assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_notebook_gets_a_curve_that_grows(model, data, monkeypatch):
+    """Are the curves shown after the first epoch and brought up to date after each of the others, in one place?"""
+    shown = []
+
+    class Handle:
+        def update(self, picture):
+            shown.append(("update", picture))
+
+    def display(picture, display_id):
+        shown.append(("new", picture))
+        return Handle()
+
+    class Screen(io.StringIO):
+        pass
+
+    Screen.__module__ = "ipykernel.iostream"
+    monkeypatch.setattr("sys.stdout", Screen())
+    monkeypatch.setattr(
+        "IPython.display.display", lambda picture, display_id: shown.append(("new", picture)) or Handle()
+    )
+    train_model(model, TINY, **data)
+    assert [kind for kind, _ in shown] == ["new", "update", "update"]
+    assert all(picture.alt for _, picture in shown)
 
 
 @pytest.mark.parametrize("by", ["budget", "variable"])

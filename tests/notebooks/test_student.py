@@ -10,6 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from autograder.bundle import make_bundle
+from autograder.errors import CourseError
 from autograder.notebooks import role
 from autograder.submissions import read_sample
 
@@ -74,12 +76,45 @@ def errors(cells):
 
 
 def test_the_bundle_holds_the_notebook_and_the_wheel(bundle):
-    """Is there the release and one wheel, and in the wheel no solution, hidden digit or grader?"""
+    """Are there the release, one wheel, a README that names them and what is needed, and in the wheel no secret?"""
     names = sorted(path.name for path in bundle.iterdir())
-    assert names[0].startswith("gcnn-") and names[0].endswith(".whl") and names[1:] == ["gcnn.ipynb"]
-    listed = subprocess.run([sys.executable, "-m", "zipfile", "-l", bundle / names[0]], capture_output=True, text=True)
+    (wheel,) = bundle.glob("gcnn-*.whl")
+    assert names == sorted(["README.md", wheel.name, "gcnn.ipynb", "requirements.txt"])
+    assert wheel.name in (bundle / "README.md").read_text() and "gcnn.ipynb" in (bundle / "README.md").read_text()
+    needs = (bundle / "requirements.txt").read_text().split("\n")
+    assert "torch>=2.6" in needs and not [need for need in needs if "nbgrader" in need]
+    listed = subprocess.run([sys.executable, "-m", "zipfile", "-l", wheel], capture_output=True, text=True)
     assert "gcnn/digits/train.npz" in listed.stdout and "gcnn/plots/curves.py" in listed.stdout
     assert "autograder" not in listed.stdout and "hidden" not in listed.stdout
+
+
+def test_the_address_of_the_package_is_set_in_one_place(project, tmp_path):
+    """Does an instructor's address get into the notebook's first code cell, and is nothing else changed?"""
+    command = [Path(sys.executable).parent / "autograder", "student", "--root", project, "--out", tmp_path / "with"]
+    address = "https://example.org/gcnn-0.1.0-py3-none-any.whl"
+    done = subprocess.run([*command, "--url", address], capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    new = nbformat.read(tmp_path / "with" / "gcnn.ipynb", as_version=4)
+    old = nbformat.read(project / "release" / "gcnn" / "gcnn.ipynb", as_version=4)
+    changed = [(a.source, b.source) for a, b in zip(new.cells, old.cells, strict=True) if a.source != b.source]
+    assert [a.replace(f'GCNN_URL = "{address}"', 'GCNN_URL = ""') for a, _ in changed] == [b for _, b in changed]
+    assert len(changed) == 1
+
+
+def test_a_package_with_a_secret_is_not_made(project, tmp_path):
+    """Is a package refused, and not left behind, that holds what no student may see?"""
+    package = tmp_path / "leaky" / "src" / "gcnn"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "hidden_digits.py").write_text("secret = 1\n")
+    (tmp_path / "leaky" / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+        '[project]\nname = "gcnn"\nversion = "9"\n[tool.setuptools.packages.find]\nwhere = ["src"]\n'
+    )
+    notebook = nbformat.v4.new_notebook(cells=[])
+    with pytest.raises(CourseError, match=r"would hold gcnn/hidden_digits\.py, which no student may see"):
+        make_bundle(tmp_path / "leaky", notebook, "gcnn.ipynb", tmp_path / "out")
+    assert list((tmp_path / "out").glob("*.whl")) == []
 
 
 def test_parts_1_and_2_run_where_the_grader_is_not(bundle, environment, project, source, tmp_path):
@@ -97,8 +132,10 @@ def test_parts_1_and_2_run_where_the_grader_is_not(bundle, environment, project,
     found = printed(cells[-1]).split()
     assert found[0] == "None" and found[1].startswith(str(environment.parents[1]))
     assert not [cell.id for cell in cells if any(o.get("name") == "stderr" for o in cell.get("outputs", []))]
-    pictures = [cell for cell in cells if any("image/png" in o.get("data", {}) for o in cell.get("outputs", []))]
-    assert len(pictures) == 7
+    free = [cell for cell in cells if role(cell) == "playground"]
+    pictures = [cell for cell in free if any("image/png" in o.get("data", {}) for o in cell.outputs)]
+    assert len(pictures) >= 8
+    assert [cell.id for cell in free if cell not in pictures and not printed(cell)] == []
 
 
 def printed(cell):

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from gcnn.equivariance import TOLERANCES
 from gcnn.history import History
+from gcnn.plots.networks import answers, by_name
 from gcnn.plots.picture import (
     BLUE,
     SMALLEST_ERROR,
@@ -26,26 +27,6 @@ from gcnn.plots.picture import (
     one_digit,
     turned_copies,
 )
-from gcnn.probes import predict
-
-
-def _networks(models: object) -> dict[str, nn.Module]:
-    if not isinstance(models, Mapping) or not models:
-        got = "an empty one" if isinstance(models, Mapping) else describe(models)
-        raise ValueError(f'networks are given in a dictionary by name, such as {{"C4CNN": c4cnn}}; got {got}')
-    for name, model in models.items():
-        if not isinstance(model, nn.Module):
-            raise ValueError(f"{name} must be a network, an instance of torch.nn.Module; got {describe(model)}")
-    return {str(name): model for name, model in models.items()}
-
-
-def _outputs(name: str, model: nn.Module, images: torch.Tensor, classes: int) -> torch.Tensor:
-    """A network's outputs for ``(N, 1, H, W)``, computed in its own dtype: ``(N, classes or more)``, on the CPU."""
-    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), images.dtype)
-    y = predict(model, images.to(dtype))
-    if y.dim() != 2 or len(y) != len(images) or y.shape[1] < classes:
-        raise ValueError(f"{name} must return ({len(images)}, {classes} or more) for these images; got {describe(y)}")
-    return y.double()
 
 
 def history(models: Mapping[str, nn.Module]) -> Picture:
@@ -60,7 +41,7 @@ def history(models: Mapping[str, nn.Module]) -> Picture:
     Raises:
         ValueError: a network that has not been trained, or no networks by name.
     """
-    models = _networks(models)
+    models = by_name(models)
     for name, model in models.items():
         curves = getattr(model, "history", None)
         if not isinstance(curves, History) or not curves.epochs or not curves.step_loss:
@@ -109,7 +90,7 @@ def prediction_under_rotation(models: Mapping[str, nn.Module], image: torch.Tens
     Raises:
         ValueError: an argument of another shape or kind, or a network that does not return one number per class.
     """
-    models, x = _networks(models), one_digit(image)
+    models, x = by_name(models), one_digit(image)
     if not isinstance(label, int) or isinstance(label, bool) or label < 0:
         raise ValueError(f"label must be a whole number from 0, such as int(labels[7]); got {describe(label)}")
     angles = np.arange(0, 361, 3)
@@ -121,7 +102,7 @@ def prediction_under_rotation(models: Mapping[str, nn.Module], image: torch.Tens
     mark_circle(ax)
     ax.set_ylim(-0.03, 1.05)
     for name, model in models.items():
-        y = _outputs(name, model, turned, label + 1)
+        y = answers(name, model, turned, label + 1)
         p, wrong = y.softmax(1)[:, label].numpy(), (y.argmax(1) != label).numpy()
         crosses = wrong & (angles % 9 == 0) & ~quarter
         look = {**looks[name], "markersize": 9, "mec": "white"}
@@ -223,7 +204,7 @@ def accuracy_against_angle(models: Mapping[str, nn.Module], dataset: Dataset) ->
     Raises:
         ValueError: a data set without angles or of another kind, or no networks by name.
     """
-    models = _networks(models)
+    models = by_name(models)
     x, labels, angles = (getattr(dataset, name, None) for name in ("images", "labels", "angles"))
     if not isinstance(x, torch.Tensor) or not isinstance(labels, torch.Tensor) or not 0 < len(x) == len(labels):
         raise ValueError(
@@ -238,7 +219,7 @@ def accuracy_against_angle(models: Mapping[str, nn.Module], dataset: Dataset) ->
     figure = Picture(9.5, 4.2 + 0.25 * math.ceil(len(models) / 3))
     ax = figure.subplots()
     for name, model in models.items():
-        right = (_outputs(name, model, x, int(labels.max()) + 1).argmax(1) == labels.cpu()).double().numpy()
+        right = (answers(name, model, x, int(labels.max()) + 1).argmax(1) == labels.cpu()).double().numpy()
         share = np.bincount(group, right, minlength=12)[there] / count[there]
         error = np.sqrt(share * (1 - share) / count[there])
         band = 100 * (share - error), 100 * (share + error)

@@ -1,0 +1,84 @@
+"""What students get, in one folder: the released notebook, the package that it installs, a README and requirements."""
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder.errors import CourseError
+
+_URL = re.compile(r'(?m)^GCNN_URL = ".*"$')
+_FORBIDDEN = ("autograder", "hidden", "source/")  # what no path in the student's package may hold
+
+README = """# Group equivariant neural networks: the course notebook
+
+- `{notebook}`: the course. Read, write your answers, hand in this one file.
+- `{wheel}`: the course's package. The notebook's first cell installs it; keep both files in one folder.
+- `requirements.txt`: what else is needed, where you set up Python yourself.
+
+**In Colab**: upload `{notebook}` (*File → Upload notebook*), then drag `{wheel}` into the file browser on the left.
+*Runtime → Change runtime type → T4 GPU* makes training take seconds.
+
+**In Kaggle**: *Create → New Notebook → File → Import Notebook*, then *File → Upload input* for `{wheel}`.
+
+**On a JupyterHub, in JupyterLab or VS Code**: put both files into one folder, open the notebook. It needs Python 3.10
+and PyTorch 2.6, or newer; nothing that is installed is replaced.
+
+**From nothing**, on your own machine:
+
+```
+python -m venv gcnn-course
+gcnn-course/bin/pip install -r requirements.txt jupyterlab ipywidgets     # Windows: gcnn-course\\Scripts\\pip
+gcnn-course/bin/jupyter lab {notebook}
+```
+
+Then run the cells from the top. The last one checks the notebook and makes the file to hand in.
+"""
+
+
+def make_bundle(project: Path, notebook: NotebookNode, name: str, out: Path, url: str = "") -> list[Path]:
+    """Put together what students get.
+
+    Args:
+        project: the folder of the student package's pyproject.toml.
+        notebook: the released notebook; it is not changed.
+        name: what its file is called.
+        out: the folder; wheels of earlier bundles in it are removed.
+        url: where the notebook finds the package when no wheel lies beside it.
+
+    Returns:
+        The files.
+
+    Raises:
+        CourseError: pip could not build the package, or what it built holds what no student may see.
+    """
+    notebook = nbformat.from_dict(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and url:
+            cell.source = _URL.sub(lambda _: f"GCNN_URL = {url!r}".replace("'", '"'), cell.source)
+    out.mkdir(parents=True, exist_ok=True)
+    for old in out.glob("gcnn-*.whl"):
+        old.unlink()
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(out), str(project)]
+    if subprocess.run(command, check=False).returncode:
+        raise CourseError("pip could not build the student package; its message is above")
+    (wheel,) = out.glob("gcnn-*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        if bad := [path for path in packed.namelist() if any(word in path for word in _FORBIDDEN)]:
+            wheel.unlink()
+            raise CourseError(f"the student package would hold {bad[0]}, which no student may see; it was not made")
+        metadata = next(path for path in packed.namelist() if path.endswith(".dist-info/METADATA"))
+        lines = packed.read(metadata).decode("utf-8").splitlines()
+    needs = [line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires-Dist: ")]
+    texts = {
+        name: nbformat.writes(notebook) + "\n",
+        "README.md": README.format(notebook=name, wheel=wheel.name),
+        "requirements.txt": "".join(f"{need}\n" for need in needs if "extra ==" not in need),
+    }
+    for file, text in texts.items():
+        (out / file).write_text(text, encoding="utf-8")
+    return sorted([wheel, *(out / file for file in texts)])

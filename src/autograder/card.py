@@ -1,0 +1,78 @@
+"""The release's card: what the student package knows of the release, so that students can check before they hand in.
+
+The card is `src/gcnn/release.json`. For each cell of the release it has the id, what the cell is for, its exercise and
+a fingerprint of its text; nothing in it is a solution or a hidden test. `gcnn.released` reads it.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from autograder.exercises import EXERCISES, needed
+from autograder.notebooks import ASSIGNMENT, as_released, bound_names, role
+from gcnn.released import bare, fingerprint
+
+CARD = Path("src/gcnn/release.json")
+
+
+def _name(key: str, cell: NotebookNode) -> str:
+    """What an exercise is called: the name that its answer defines, or for words what its heading says."""
+    if EXERCISES[key].answer:
+        return EXERCISES[key].answer
+    heading = next(line for line in cell.source.split("\n") if line.startswith("#"))
+    return re.sub(r"^#+ (Exercise \S+ — )?|\s*\([^()]*points?\b[^()]*\)$", "", heading)
+
+
+def _cell(cell: NotebookNode) -> dict[str, object]:
+    """What the card says of one released cell."""
+    kind = role(cell)
+    said: dict[str, object] = {"id": cell.id, "type": cell.cell_type, "role": kind}
+    if key := cell.metadata.course.get("exercise"):
+        said["exercise"] = key
+    said["hash"] = fingerprint(cell.source)
+    if kind == "answer":
+        said["bare"] = fingerprint(bare(cell.source))
+    if kind == "answer" and cell.cell_type == "code":
+        said["defines"] = sorted(bound_names(cell.source))
+    if kind in ("given", "tests", "playground"):
+        said["begins"] = cell.source.strip().split("\n")[0][:50]
+    if kind == "tests" and "retrained(" in cell.source:
+        said["accuracy"] = True
+    return said
+
+
+def card(source: NotebookNode) -> str:
+    """The card's text, JSON with a line for each exercise and each cell.
+
+    Args:
+        source: the source notebook of `autograder.notebooks.read_text`.
+    """
+    cells = as_released(source).cells
+    answers = {cell.metadata.course.exercise: cell for cell in cells if role(cell) == "answer"}
+    exercises = {
+        key: {"number": EXERCISES[key].number, "name": _name(key, cell), "needs": needed(key)}
+        for key, cell in answers.items()
+    }
+    listed = ",\n".join(f"  {json.dumps(key)}: {json.dumps(e, ensure_ascii=False)}" for key, e in exercises.items())
+    cell_lines = ",\n".join(f"  {json.dumps(_cell(cell), ensure_ascii=False)}" for cell in cells)
+    file = json.dumps(f"{ASSIGNMENT}.ipynb")
+    return f'{{\n "file": {file},\n "exercises": {{\n{listed}\n }},\n "cells": [\n{cell_lines}\n ]\n}}\n'
+
+
+def write_card(project: Path, source: NotebookNode) -> Path | None:
+    """Write the card into the student package, if the project has its sources.
+
+    Args:
+        project: the project's root.
+        source: the source notebook.
+
+    Returns:
+        The file, or ``None`` where the package's sources are elsewhere.
+    """
+    path = project / CARD
+    if not path.parent.is_dir():
+        return None
+    path.write_text(card(source), encoding="utf-8")
+    return path
