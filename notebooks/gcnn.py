@@ -32,8 +32,8 @@ from the group of rotations up, and train them on rotated handwritten digits.
 
 A graphics processor trains a network in seconds, an ordinary processor in about half a minute to some minutes: the set-up cell measures how long it will take where you are.
 
-**How it is graded.** Write your answers where a cell says `YOUR CODE HERE` or `YOUR ANSWER HERE`. The cell after each exercise
-checks it and says what is wrong. When your work is graded, the same cells run again with further, hidden checks; the points
+**How it is graded.** Write your answers where a cell says `YOUR CODE HERE` or `YOUR ANSWER HERE`. The line `checks.…` below your code says what is wrong, names the mistake if it
+knows it, and has hints to fold out. The cells after it are the tests: when your work is graded, they run again with further, hidden checks; the points
 stand in each exercise's heading. Each part of an exercise earns its own points, so hand in what you have. Only behaviour
 counts: how you compute a result is up to you. You may add cells of your own anywhere.
 
@@ -220,6 +220,9 @@ class C4:
         ### END SOLUTION
 
 
+# %% playground=true
+checks.c4(C4)
+
 # %% tests="c4" part="product" points=3
 checks.equal(C4.product(1, 2), 3, "C4.product(1, 2)", "Two quarter turns and one more are three.")
 checks.equal(C4.product(0, 2), 2, "C4.product(0, 2)", "0 is the identity.")
@@ -324,6 +327,9 @@ class D4:
         return (1, r) if f else (0, -r % 4)
         ### END SOLUTION
 
+
+# %% playground=true
+checks.d4(D4)
 
 # %% tests="d4" part="product" points=5
 checks.equal(D4.product((0, 1), (0, 2)), (0, 3), "D4.product((0, 1), (0, 2))", "Turns alone multiply as in C4.")
@@ -479,6 +485,9 @@ class IsotropicConv2d(nn.Module):
         return F.conv2d(x, self.build_filter(), self.bias, padding=1)
 
 
+# %% playground=true
+checks.isotropic_conv(IsotropicConv2d)
+
 # %% tests="isotropic-conv" part="filter" points=6
 layer = with_state(IsotropicConv2d(2, 3), {"weight": torch.arange(12.0).reshape(3, 2, 2)})
 bank = layer.build_filter()
@@ -602,6 +611,9 @@ def rotate_p4(y: torch.Tensor, r: int) -> torch.Tensor:
     ### END SOLUTION
 
 
+# %% playground=true
+checks.rotate_p4(rotate_p4)
+
 # %% tests="rotate-p4" part="quarter-turn" points=3
 y = torch.zeros(1, 1, 4, 3, 3)
 y[0, 0, 0, 0, 2] = 1.0  # orientation 0, top right
@@ -705,6 +717,9 @@ class LiftingConv2d(nn.Module):
         y = F.conv2d(x, bank.flatten(0, 1), bias, padding=self.padding)  # (B, out * 4, H', W')
         return y.unflatten(1, (self.out_channels, 4))
 
+
+# %% playground=true
+checks.lifting_conv(LiftingConv2d)
 
 # %% tests="lifting-conv" part="filter" points=6
 weight = torch.arange(18.0).reshape(1, 2, 3, 3)
@@ -886,6 +901,9 @@ class GroupConv2d(nn.Module):
         y = F.conv2d(y.flatten(1, 2), bank, bias, padding=self.padding)  # (B, out * 4, H', W')
         return y.unflatten(1, (self.out_channels, 4))
 
+
+# %% playground=true
+checks.group_conv(GroupConv2d)
 
 # %% tests="group-conv" part="filter" points=6
 weight = torch.zeros(1, 1, 4, 3, 3)
@@ -1104,6 +1122,9 @@ class C4CNN(nn.Module):
         ### END SOLUTION
 
 
+# %% playground=true
+checks.c4cnn(C4CNN)
+
 # %% tests="c4cnn" part="architecture" points=4
 net, _ = on_stand_ins(C4CNN)  # the course's layers in place of yours: what fails here is the network itself
 x = torch.randn(5, 1, 33, 33, generator=checks.generator("c4cnn"))
@@ -1309,6 +1330,9 @@ class IsotropicCNN(nn.Module):
         return self.classifier(self.features(x).flatten(1))
         ### END SOLUTION
 
+
+# %% playground=true
+checks.isotropic_cnn(IsotropicCNN)
 
 # %% tests="isotropic-cnn" part="architecture" points=2
 net, _ = on_stand_ins(IsotropicCNN)  # the course's layers in place of yours: what fails here is the network itself
@@ -1563,6 +1587,9 @@ class GroupBatchNorm2d(nn.Module):
         ### END SOLUTION
 
 
+# %% playground=true
+checks.batch_norm(GroupBatchNorm2d)
+
 # %% tests="batch-norm" part="training-mode" points=2
 g = checks.generator("batch-norm")
 layer = train_mode(GroupBatchNorm2d(3), True)
@@ -1693,6 +1720,9 @@ class C4CNNWithBatchNorm(nn.Module):
         return self.classifier(self.features(x).flatten(1))
         ### END SOLUTION
 
+
+# %% playground=true
+checks.c4cnn_bn(C4CNNWithBatchNorm)
 
 # %% tests="c4cnn-bn" part="network" points=2
 net, _ = on_stand_ins(C4CNNWithBatchNorm)  # the course's layers in place of yours: what fails here is the network itself
@@ -1838,6 +1868,9 @@ def transform_p4m(y: torch.Tensor, g: tuple[int, int]) -> torch.Tensor:
     ### END SOLUTION
 
 
+# %% playground=true
+checks.d4_action(transform_p4m)
+
 # %% tests="d4-action" points=3
 y = torch.zeros(1, 8, 3, 3)
 y[0, 0, 0, 2] = 1.0  # element (0, 0), top right
@@ -1897,6 +1930,9 @@ class D4LiftingConv2d(nn.Module):
         y = F.conv2d(x, bank.flatten(0, 1), bias, padding=self.padding)  # (B, out * 8, H', W')
         return y.unflatten(1, (self.out_channels, 8))
 
+
+# %% playground=true
+checks.d4_lifting_conv(D4LiftingConv2d)
 
 # %% tests="d4-lifting-conv" points=4
 weight = torch.arange(9.0).reshape(1, 1, 3, 3)
@@ -1978,6 +2014,9 @@ class D4GroupConv2d(nn.Module):
         y = F.conv2d(y.flatten(1, 2), bank, bias, padding=self.padding)  # (B, out * 8, H', W')
         return y.unflatten(1, (self.out_channels, 8))
 
+
+# %% playground=true
+checks.d4_group_conv(D4GroupConv2d)
 
 # %% tests="d4-group-conv" points=4
 weight = torch.zeros(1, 1, 8, 3, 3)
@@ -2070,6 +2109,9 @@ class D4CNN(nn.Module):
         return self.classifier(self.features(x).flatten(1))
         ### END SOLUTION
 
+
+# %% playground=true
+checks.d4cnn(D4CNN)
 
 # %% tests="d4cnn" part="network" points=2
 net, _ = on_stand_ins(D4CNN)  # the course's layers in place of yours: what fails here is the network itself

@@ -1,15 +1,56 @@
 """Comparisons for test cells: each says what it looked at, what it got, what it expected, and the likely cause.
 
 The order is always type, shape, dtype, value, so that the first message is the one to act on. Nothing here knows an
-answer: what is expected comes from the test.
+answer: what is expected comes from the test. The checks that name the mistake, one for each exercise, are those of
+`gcnn.diagnosis` and have their names here too: ``checks.lifting_conv(LiftingConv2d)``.
 """
 
 import hashlib
 
 import torch
 
+from gcnn.diagnosis import (
+    batch_norm,
+    c4,
+    c4cnn,
+    c4cnn_bn,
+    d4,
+    d4_action,
+    d4_group_conv,
+    d4_lifting_conv,
+    d4cnn,
+    group_conv,
+    isotropic_cnn,
+    isotropic_conv,
+    lifting_conv,
+    rotate_p4,
+)
 from gcnn.equivariance import TOLERANCES, relative_error
 from gcnn.measurements import note
+
+__all__ = [
+    "accuracy",
+    "batch_norm",
+    "c4",
+    "c4cnn",
+    "c4cnn_bn",
+    "close",
+    "d4",
+    "d4_action",
+    "d4_group_conv",
+    "d4_lifting_conv",
+    "d4cnn",
+    "equal",
+    "generator",
+    "group_conv",
+    "isotropic_cnn",
+    "isotropic_conv",
+    "lifting_conv",
+    "parameters",
+    "rotate_p4",
+    "shape",
+    "varies",
+]
 
 
 def _cause(text: str) -> str:

@@ -1,0 +1,266 @@
+"""Do the checks that name the mistake name the right one, and never a wrong one for a right answer?"""
+
+import html
+import json
+import re
+from importlib import resources
+from pathlib import Path
+
+import pytest
+import torch
+
+from autograder import hints
+from autograder.alternatives import FOLDER, alternatives
+from autograder.hinting import defined, given_names
+from autograder.mutants.made import TABLES, field_mutants, model_answers
+from gcnn import checks
+from gcnn.diagnosis import course, family
+from gcnn.diagnosis.course import ASKED, outcomes
+from gcnn.diagnosis.outcomes import digest, quietly
+
+PROJECT = Path(__file__).parents[2]
+ALTERNATIVES = sorted(path.stem for path in (PROJECT / FOLDER).glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def answers(source):
+    """The model's answers in code, by exercise."""
+    return model_answers(source)
+
+
+@pytest.fixture(scope="module")
+def names(source):
+    """What stands in the notebook when an answer's cell runs."""
+    return given_names(source)
+
+
+@pytest.fixture
+def report(names):
+    """The report on the code of an answer."""
+
+    def check(key, code, **also):
+        thing = defined({**names, **also}, f"test {key}", code, ASKED[key].name)
+        return getattr(checks, ASKED[key].check)(thing)
+
+    return check
+
+
+@pytest.mark.parametrize("key", ASKED)
+def test_the_model_answer_is_right(key, answers, report):
+    """Does the model's answer get the sentence that all is well, which names what was checked and promises no more?"""
+    found = report(key, answers[key])
+    assert found.ok, found
+    assert ASKED[key].name in str(found) and "hidden" in str(found)
+
+
+@pytest.fixture(scope="module")
+def others(source):
+    """The different right answers by name."""
+    return {one.name: one for one in alternatives(PROJECT / FOLDER, source)}
+
+
+@pytest.mark.parametrize("name", ALTERNATIVES)
+def test_every_different_right_answer_is_right(name, others, report):
+    """Is no right answer called wrong, however it is written?"""
+    one = others[name]
+    assert report(one.exercise, one.code).ok
+
+
+MISTAKES = [
+    ("c4", "(r + s) % 4", "r + s", "no-wrap"),
+    ("c4", "-r % 4", "4 - r", "four"),
+    ("d4", "(r1 + (-r2 if f1 else r2)) % 4", "(r1 + r2) % 4", "no-reversal"),
+    ("d4", "(1, r) if f else (0, -r % 4)", "(f, -r % 4)", "inverse-like-turn"),
+    (
+        "isotropic-conv",
+        "self.weight[..., 0], self.weight[..., 1]",
+        "self.weight[..., 1], self.weight[..., 0]",
+        "swapped",
+    ),
+    ("isotropic-conv", "centre, ring = self.weight", "centre, ring = self.weight.data", "detached-filter"),
+    ("rotate-p4", ".roll(r, -3)", ".roll(-r, -3)", "other-roll"),
+    ("rotate-p4", ".roll(r, -3)", "", "no-roll"),
+    ("lifting-conv", "rotate(self.weight, s)", "rotate(self.weight, -s)", "clockwise"),
+    ("lifting-conv", "self.bias[:, None].expand(-1, 4)", "4 * self.bias[:, None].expand(-1, 4)", "bias-scaled"),
+    ("lifting-conv", "None if self.bias is None else ", "", "no-bias-case"),
+    ("group-conv", "rotate_p4(self.weight, s)", "rotate(self.weight, s)", "no-roll"),
+    ("c4cnn", "layers.append(nn.ReLU())", "layers.extend([nn.ReLU()] if i else [])", "relu-first"),
+    ("c4cnn", "nn.MaxPool3d((4, 3, 3)", "nn.MaxPool3d((1, 3, 3)", "last-pool-group"),
+    ("isotropic-cnn", "n_classes)\n", "10)\n", "ignores-classes"),
+    ("batch-norm", "self.training, self.momentum", "True, self.momentum", "eval-batch"),
+    ("c4cnn-bn", "layers.append(GroupBatchNorm2d(out_channels))", "pass", "no-norm"),
+    ("d4-action", "[4, 7, 6, 5, 0, 3, 2, 1]", "[4, 5, 6, 7, 0, 1, 2, 3]", "not-reversed"),
+    ("d4-lifting-conv", "rotate(starts[f], r)", "rotate(starts[f], -r if f else r)", "turn-first"),
+    ("d4cnn", "channels = [8, 16, 32, 64, 128]", "channels = [8, 16, 32, 64, 64]", "channels"),
+]
+
+
+@pytest.mark.parametrize(("key", "old", "new", "cause"), MISTAKES, ids=[f"{m[0]}: {m[3]}" for m in MISTAKES])
+def test_a_typical_mistake_is_named(key, old, new, cause, answers, report):
+    """Is a mistake that many make called by its name, with a hint and a bigger one?"""
+    assert old in answers[key]
+    found = report(key, answers[key].replace(old, new))
+    assert not found.ok
+    assert cause in [one.key for one in found.finding.causes], found
+    assert found.hint and found.bigger_hint and "This is what comes out" in str(found)
+
+
+def test_a_network_written_in_another_way_is_understood_by_its_layers(report):
+    """Is a mistake found in a network that no known variant is like, by the shapes that its layers get?"""
+    found = report(
+        "c4cnn",
+        "class C4CNN(nn.Module):\n"
+        "    def __init__(self, n_classes=10):\n"
+        "        super().__init__()\n"
+        "        self.a, self.b = LiftingConv2d(1, 8, 3, padding=1), GroupConv2d(8, 16, 3, padding=1)\n"
+        "        self.c, self.d = GroupConv2d(16, 32, 3, padding=1), GroupConv2d(32, 64, 3, padding=1)\n"
+        "        self.e, self.f = GroupConv2d(64, 128, 3, padding=1), nn.Linear(128, n_classes)\n"
+        "    def forward(self, x):\n"
+        "        x = F.relu(self.a(x))\n"
+        "        for layer in (self.b, self.c, self.d):\n"
+        "            x = F.relu(F.max_pool3d(layer(x), (1, 3, 3), (1, 2, 2), (0, 1, 1)))\n"
+        "        return self.f(F.relu(self.e(x)).amax((-3, -2, -1)))\n",
+    )
+    assert [cause.key for cause in found.finding.causes] == ["pool-stride"]
+    assert "layer 2, a GroupConv2d, gets (8, 4, 33, 33)" in str(found)
+
+
+def test_what_is_not_written_yet_is_called_so(report):
+    """Does an untouched cell get one plain sentence?"""
+    found = report("rotate-p4", "def rotate_p4(y, r):\n    raise NotImplementedError")
+    assert "not written yet" in str(found)
+
+
+def test_an_exception_is_shown_with_the_students_own_line(report):
+    """Does an exception come with its type, its message and the line of the cell that raised it?"""
+    found = report("rotate-p4", "def rotate_p4(y, r):\n    z = y + 0\n    return z.roll(r, 'three')")
+    assert "TypeError" in str(found) and "line 3" in str(found) and "z.roll(r, 'three')" in str(found)
+
+
+def test_a_forgotten_return_is_seen(report):
+    """Does a function that returns nothing get told so?"""
+    found = report("rotate-p4", "def rotate_p4(y, r):\n    rotate(y, r).roll(r, -3)")
+    assert "None" in str(found) and "return" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("check", "thing", "says"),
+    [
+        (checks.lifting_conv, None, "is None"),
+        (checks.lifting_conv, torch.nn.Linear(1, 1), "leave the call out"),
+        (checks.lifting_conv, lambda: 1, "A class is expected"),
+        (checks.lifting_conv, int, "nn.Module"),
+        (checks.rotate_p4, torch.nn.Linear, "The function itself"),
+        (checks.rotate_p4, torch.ones(1), "The function itself"),
+        (checks.c4, 3, "leave the call out"),
+    ],
+)
+def test_a_thing_of_the_wrong_kind_gets_one_sentence(check, thing, says):
+    """Does whoever hands over the wrong thing learn what to hand over?"""
+    text = str(check(thing))
+    assert says in text and "\n" not in text
+
+
+def test_a_redefined_given_name_is_the_mistake(answers, report):
+    """Is a given name that a student has bound anew found out?"""
+    code = "def rotate(x, r):\n    return torch.rot90(x, -r, (-2, -1))\n\n\n" + answers["rotate-p4"]
+    assert "The name rotate no longer means" in str(report("rotate-p4", code))
+
+
+def test_a_mistake_of_another_exercise_is_not_blamed_on_this_one(answers, report):
+    """Is a group convolution on a wrong rotate_p4 told to look there first?"""
+    found = report("group-conv", "def rotate_p4(y, r):\n    return rotate(y, r)\n\n\n" + answers["group-conv"])
+    assert "checks.rotate_p4(rotate_p4)" in str(found)
+
+
+def test_nothing_runs_under_a_grader(monkeypatch):
+    """Do the checks return at once while grading, whatever they are given?"""
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+
+    class Bomb:
+        def __getattribute__(self, name):
+            raise AssertionError("it was looked at")
+
+    for asked in ASKED.values():
+        assert getattr(checks, asked.check)(Bomb()) is None
+
+
+def test_hints_fold_out_in_a_notebook_and_nothing_of_a_student_is_html(report):
+    """Is the report HTML with hints inside each other, and is a student's own text escaped?"""
+    code = "def rotate_p4(y, r):\n    raise ValueError('<script>alert(1)</script>')"
+    assert "<script>" not in report("rotate-p4", code)._repr_html_()
+    found = report("rotate-p4", "def rotate_p4(y, r):\n    return rotate(y, r).roll(-r, -3)")
+    page = found._repr_html_()
+    assert page.count("<details>") == page.count("</details>") == 2
+    assert html.escape(found.bigger_hint) in page and found.bigger_hint not in str(found)
+
+
+def test_a_check_is_quiet_and_leaves_random_numbers_alone(report, capfd):
+    """Do prints and warnings of an answer stay out of the cell, and does the next random number stay what it was?"""
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    code = "import sys, warnings\n\n\ndef rotate_p4(y, r):\n    print('a')\n    print('b', file=sys.stderr)\n"
+    assert report("rotate-p4", code + "    warnings.warn('c')\n    return rotate(y, r).roll(r, -3)").ok
+    assert torch.equal(torch.rand(1), expected)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_answer_that_never_ends_is_stopped(report, monkeypatch):
+    """Does an endless loop end in a sentence?"""
+    monkeypatch.setattr(course, "quietly", lambda: quietly(0.5))
+    found = report("rotate-p4", "def rotate_p4(y, r):\n    while True:\n        pass")
+    assert "never ends" in str(found) and "line" in str(found)
+
+
+def test_nothing_in_the_package_is_a_line_of_a_solution(source):
+    """Do the texts and the fingerprints hold no code of a model answer?"""
+    texts = "".join(
+        (resources.files("gcnn.diagnosis") / name).read_text(encoding="utf-8")
+        for name in ("causes.json", "variants.json")
+    )
+    for cell in source.cells:
+        for block in re.findall(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", cell.source, re.DOTALL):
+            for line in block.splitlines() if cell.cell_type == "code" else ():
+                code = line.strip()
+                assert len(code) < 12 or code not in texts, code
+
+
+def test_every_cause_has_three_sentences_and_its_patterns_know_it():
+    """Is each cause said, nudged at and hinted at, and does every pattern of mistakes name one that exists?"""
+    for key in ASKED:
+        for cause in family.causes(key).values():
+            assert cause.says and cause.nudge and cause.hint and not cause.says.endswith(".")
+    assert hints.unknown_causes() == []
+
+
+@pytest.mark.parametrize("key", ASKED)
+def test_the_fingerprints_are_current(key, answers, names):
+    """Do the fingerprints fit what is looked at now: the right answer's, and those of some wrong answers?"""
+    known = family.family(key)
+    seen = outcomes(key, defined(names, "model", answers[key], ASKED[key].name))
+    assert family.difference(known.right, seen) == frozenset()
+    wrong = list(field_mutants(key, answers[key], TABLES[key]))[:: 40 if ASKED[key].network else 15]
+    for mutant in wrong:
+        cause = hints.covered(key, mutant.mistake)
+        seen = outcomes(key, defined(names, mutant.id, mutant.source, ASKED[key].name))
+        difference = family.difference(known.right, seen)
+        if difference and cause:
+            assert any(difference == variant and cause in causes for variant, causes in known.variants), mutant.mistake
+
+
+def test_packing_loses_nothing():
+    """Is a family the same after it was written and read?"""
+    for key in ASKED:
+        known = family.family(key)
+        again = family.unpacked(json.loads(json.dumps(family.packed(known))))
+        assert again.right == known.right and set(again.variants) == set(known.variants)
+
+
+def test_a_digest_forgives_rounding_and_nothing_else():
+    """Are digests equal up to the last digits, and different for another shape, dtype or value?"""
+    values = torch.linspace(-3, 3, 50, dtype=torch.float64).reshape(5, 10)
+    assert digest(values) == digest(values + 1e-11)
+    others = (values + 1e-2, values.reshape(10, 5), values.float(), values.tolist(), None)
+    assert digest(values) not in [digest(other) for other in others]
+    assert digest(True) != digest(1) and digest((0, 1)) != digest([0, 1])
