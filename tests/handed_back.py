@@ -70,7 +70,7 @@ def add_outputs(notebook):
         out("stream", name="stdout", text="12 %\r100 %\n" + "x" * 50_000 + "the end\n"),
         out("error", ename="ValueError", evalue=f"in {GRADER}", traceback=[f"\x1b[31m{line}\x1b[0m" for line in lines]),
     ]
-    found["playground-5"].outputs = [
+    next(cell for cell in found.values() if "plots.filters(lift" in cell.source).outputs = [
         out("display_data", data={"image/png": PNG, "text/plain": 'Four "filters" <b>side by side</b>.'})
     ]
     found["added-1"].outputs = [out("display_data", data={"image/png": PNG, "text/plain": "<Figure size 1x1>"})] * 99

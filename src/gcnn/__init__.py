@@ -3,15 +3,19 @@
 No module here holds a solution, a hidden test or a hidden digit; nothing here imports ``autograder``.
 """
 
-import torch as _torch
+import importlib.metadata as _metadata
 
 __version__ = "0.1.0"
 
 _OLDEST = (2, 6)
-_parts = _torch.__version__.split(".")
+try:
+    _torch = _metadata.version("torch")  # without importing it, which takes a while
+except _metadata.PackageNotFoundError:
+    _torch = ""  # whoever imports it will say so
+_parts = _torch.split(".")
 if _parts[0].isdigit() and _parts[1].isdigit() and (int(_parts[0]), int(_parts[1])) < _OLDEST:
     raise ImportError(
-        f"this course needs PyTorch {_OLDEST[0]}.{_OLDEST[1]} or newer, and here is {_torch.__version__}. "
+        f"this course needs PyTorch {_OLDEST[0]}.{_OLDEST[1]} or newer, and here is {_torch}. "
         "On Colab, Kaggle or a JupyterHub choose a newer environment; on your own machine: "
         "pip install --upgrade torch torchvision"
     )

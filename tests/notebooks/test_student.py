@@ -137,7 +137,7 @@ def test_parts_1_and_2_run_where_the_grader_is_not(bundle, environment, project,
     assert sum("image/png" in o.get("data", {}) for cell in free for o in cell.outputs) >= 8
     checked = {name: told(cell) for cell in free if (name := cell.source.partition("(")[0]).startswith("checks.")}
     assert len(checked) == 6
-    assert [name for name, text in checked.items() if "idden tests" not in text] == []
+    assert [name for name, text in checked.items() if "All public checks of" not in text] == []
 
 
 def told(cell):
