@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help sandbox browser postgresql escnn demo test test-slow test-all lint format release student grade secret attacks prove hints calibrate doctor bench speed figures constraints clean
+.PHONY: help sandbox browser postgresql escnn demo test test-slow test-all lint format release student grade secret attacks prove hints calibrate doctor bench speed figures pictures constraints clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
