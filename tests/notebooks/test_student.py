@@ -84,7 +84,8 @@ def test_the_bundle_holds_the_notebook_and_the_wheel(bundle):
     needs = (bundle / "requirements.txt").read_text().split("\n")
     assert "torch>=2.6" in needs and not [need for need in needs if "nbgrader" in need]
     listed = subprocess.run([sys.executable, "-m", "zipfile", "-l", wheel], capture_output=True, text=True)
-    assert "gcnn/digits/train.npz" in listed.stdout and "gcnn/plots/curves.py" in listed.stdout
+    for needed in ("digits/train.npz", "plots/curves.py", "release.json", "diagnosis/variants.json"):
+        assert f"gcnn/{needed}" in listed.stdout
     assert "autograder" not in listed.stdout and "hidden" not in listed.stdout
 
 
