@@ -57,7 +57,6 @@ def defined(names: dict[str, object], answer: str, code: str, name: str) -> obje
     del spaces[name]
     filename = f"<answer {answer}>"
     linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
-    # The model's other answers look names up where they were made; a copy that sees this cell's names is made again.
     exec(compile(code, filename, "exec"), spaces)
     return spaces[name]
 

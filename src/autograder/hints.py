@@ -19,7 +19,7 @@ import tomllib
 from autograder.hinting import Answer
 from autograder.mutants.mutant import Mutant
 from gcnn.diagnosis.course import ASKED
-from gcnn.diagnosis.family import Family, causes, difference, packed
+from gcnn.diagnosis.family import Family, causes, difference, packed, read
 from gcnn.diagnosis.findings import Finding, judged
 from gcnn.diagnosis.outcomes import Outcome
 
@@ -58,7 +58,7 @@ def _table() -> dict:
 @functools.cache
 def _patterns(exercise: str) -> list[tuple[re.Pattern, str]]:
     """Patterns of mistakes' names with their causes, those of the exercise first."""
-    known = json.loads((resources.files("gcnn.diagnosis") / "causes.json").read_text(encoding="utf-8"))
+    known = read("causes.json")
     families = known["exercises"][exercise]["families"]
     tables = [_table()["exercises"].get(exercise, {}), *(_table()["families"].get(name, {}) for name in families)]
     return [

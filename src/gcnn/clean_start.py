@@ -43,7 +43,7 @@ def shorten_training() -> None:
     @functools.wraps(train)
     def brief(*args: Any, **kwargs: Any) -> Any:
         asked = signature.bind(*args, **kwargs)
-        asked.arguments |= {"budget": "trial", "checkpoint": None, "progress": False}
+        asked.arguments |= {"budget": "trial", "checkpoint": False, "progress": False}
         asked.arguments |= {"train_set": few("train"), "valid_set": few("valid")}
         return train(*asked.args, **asked.kwargs)
 

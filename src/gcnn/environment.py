@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from pathlib import Path
 
 import pooch
@@ -26,6 +27,11 @@ def describe() -> str:
     else:
         hardware = f"CPU ({torch.get_num_threads()} threads)"
     return f"{hardware}, torch {torch.__version__}, Python {platform.python_version()}"
+
+
+def in_notebook() -> bool:
+    """Whether what is printed goes to a notebook."""
+    return type(sys.stdout).__module__.startswith(("ipykernel", "google.colab"))
 
 
 def platform_name() -> str:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gcnn.environment import platform_name
 from gcnn.released import Cell, Match, release
 
 HAND_IN = "hand-in"
@@ -68,7 +69,7 @@ def find(path: str | os.PathLike | None = None) -> Notebook:
 def _only_one(folder: Path) -> Notebook:
     files = sorted(path for path in folder.glob("*.ipynb") if path.is_file())
     if not files:
-        if "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
+        if platform_name() == "Kaggle":
             raise NotebookProblem(
                 "Kaggle keeps your notebook where this cell cannot see it: choose File → Download Notebook, upload the "
                 f"file with + Add Input, and run {_NAME_IT('/kaggle/input/…/gcnn.ipynb')}."

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 from tqdm import tqdm
 
-from gcnn.environment import grading
+from gcnn.environment import grading, in_notebook
 from gcnn.history import History
 
 
@@ -24,9 +24,8 @@ class Progress:
     """
 
     def __init__(self, shown: bool, steps: int, first: int, model: nn.Module) -> None:
-        notebook = type(sys.stdout).__module__.startswith(("ipykernel", "google.colab"))
-        live = shown and not grading() and (notebook or sys.stdout.isatty())
-        self.model, self.curves, self.display = model, live and notebook, None
+        live = shown and not grading() and (in_notebook() or sys.stdout.isatty())
+        self.model, self.curves, self.display = model, live and in_notebook(), None
         self.lines = shown and not live
         bar = {"total": steps, "initial": first, "desc": type(model).__name__, "unit": "step", "ncols": 100}
         self.bar = tqdm(**bar, file=sys.stdout) if live else None

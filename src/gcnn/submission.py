@@ -14,7 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from gcnn.clean_start import LIMIT
-from gcnn.environment import grading
+from gcnn.environment import grading, in_notebook
 from gcnn.examine import Examination, unsaved
 from gcnn.locate import HAND_IN, Notebook, NotebookProblem, find, session_names
 from gcnn.released import Released, release
@@ -117,7 +117,7 @@ def _say_cells(seen: Examination) -> None:
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
     """A bar on stdout where somebody watches."""
-    watched = type(sys.stdout).__module__.startswith(("ipykernel", "google.colab")) or sys.stdout.isatty()
+    watched = in_notebook() or sys.stdout.isatty()
     with tqdm(file=sys.stdout, disable=not watched, desc="   running", unit="cell", leave=False, ncols=80) as bar:
 
         def show(done: int, of: int) -> None:

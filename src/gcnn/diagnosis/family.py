@@ -68,15 +68,16 @@ def difference(right: dict[str, str], outcomes: Iterable[Outcome]) -> frozenset[
     return frozenset(wrong | {(name, "") for name in right.keys() - got.keys()})
 
 
-@functools.lru_cache(maxsize=1)
-def _read(name: str) -> dict:
+@functools.cache
+def read(name: str) -> dict:
+    """One of the package's two files, ``variants.json`` or ``causes.json``; not to be changed."""
     return json.loads((resources.files("gcnn.diagnosis") / name).read_text(encoding="utf-8"))
 
 
 @functools.lru_cache(maxsize=32)
 def causes(exercise: str) -> dict[str, Cause]:
     """All causes of an exercise's mistakes by name; its own come before those of its families."""
-    everything = json.loads((resources.files("gcnn.diagnosis") / "causes.json").read_text(encoding="utf-8"))
+    everything = read("causes.json")
     own = everything["exercises"][exercise]
     texts = dict(own["causes"])
     for name in own["families"]:
@@ -91,7 +92,7 @@ def patterns(exercise: str) -> list[tuple[str, list[str], str]]:
     ``"only"`` these groups, ``"any"`` of them, ``"part"``: only these of those that look at parts, or ``"few"``
     looks of the first group that is wrong, which is one of them.
     """
-    everything = json.loads((resources.files("gcnn.diagnosis") / "causes.json").read_text(encoding="utf-8"))
+    everything = read("causes.json")
     known = causes(exercise)
     return [(how, groups, cause) for how, groups, cause in everything["patterns"] if cause in known]
 
@@ -123,7 +124,7 @@ def packed(family: Family) -> dict:
 @functools.lru_cache(maxsize=32)
 def family(exercise: str) -> Family:
     """The fingerprints of an exercise."""
-    return unpacked(_read("variants.json")[exercise])
+    return unpacked(read("variants.json")[exercise])
 
 
 def named(exercise: str, found: Family, outcomes: list[Outcome], right: dict[str, str]) -> list[str]:

@@ -44,12 +44,7 @@ FILTERS = np.array(
     dtype=float,
 )  # (4, 3, 3)
 """A toy filter in four orientations."""
-_HIGH, _WIDTH, _PIXELS, _STEPS = (
-    6.0,
-    9.4,
-    100,
-    6,
-)  # the largest value of a map; inches, pixels per inch; frames of a turn
+_HIGH, _WIDTH, _STEPS = 6.0, 9.4, 6  # the largest value of a map; inches; frames of a turn
 
 
 def maps(image: np.ndarray) -> np.ndarray:
@@ -118,7 +113,7 @@ class Animation:
         data, about = self.strip._repr_mimebundle_()
         source = f'<source media="(prefers-reduced-motion: reduce)" srcset="data:image/png;base64,{data["image/png"]}">'
         gif, words = base64.b64encode(self.gif).decode("ascii"), html.escape(self.alt, quote=True)
-        width = round(_PIXELS * _WIDTH)
+        width = about["image/png"]["width"]
         moving = f'<img src="data:image/gif;base64,{gif}" width="{width}" alt="Animation. {words}">'
         return {"text/html": f"<picture>{source}{moving}</picture>", **data}, about
 
