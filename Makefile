@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help sandbox browser postgresql escnn demo test test-slow test-all lint format release student grade secret attacks prove hints calibrate doctor bench speed figures pictures constraints clean
+.PHONY: help sandbox browser postgresql escnn oldest demo test test-slow test-all lint format release student grade secret attacks prove hints calibrate doctor bench speed figures pictures constraints clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -57,14 +57,25 @@ escnn: $(READY) ## install escnn, with which the reference is compared, where th
 	$(call installed,python3-config,python3-dev,0)
 	@$(MAKE) --no-print-directory $(ESCNN)/.ready || echo "escnn could not be installed; the tests that compare with it are skipped"
 
+OLDEST := build/oldest
+$(OLDEST)/.ready: tests/oldest/requirements.txt | $(READY)
+	rm -rf $(OLDEST) && $(BIN)/python -m venv $(OLDEST)
+	$(OLDEST)/bin/pip install --quiet -r tests/oldest/requirements.txt
+	$(OLDEST)/bin/python -c 'import torch' && touch $@
+
+oldest: $(READY) $(OLDEST)/.ready ## install the oldest supported PyTorch (6 GB), with which a test runs the notebook; else it is skipped
+
 demo: $(READY) sandbox ## build the release, grade the sample submissions, write feedback and grades (about 6 minutes)
 	$(BIN)/autograder demo
 
+# A file's tests share what is costly to make: they run in one process.
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+
 test: $(READY) sandbox browser postgresql lint ## lint and the quick tests (about 10 minutes)
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: $(READY) sandbox browser ## the tests that train networks and grade whole submissions
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 test-all: test test-slow ## every test (under an hour)
 

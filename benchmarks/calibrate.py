@@ -40,6 +40,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import gcnn
 from autograder import hidden
+from autograder.kept import Kept
 from autograder.thresholds import GRADING
 from gcnn.budgets import BUDGETS
 from gcnn.data import MnistRotDataset
@@ -94,7 +95,9 @@ class Training:
 def _code(network: str) -> str:
     """A hash of the code and the digits that decide a network's accuracy."""
     root = Path(gcnn.__file__).parent
-    paths = [root / name for name in ("training.py", "budgets.py", "fast.py", "data.py", "equivariance.py")]
+    paths = [
+        root / name for name in ("training.py", "budgets.py", "fast.py", "fourier.py", "data.py", "equivariance.py")
+    ]
     paths += [Path(hidden.__file__), DIGITS, *sorted((root / "digits").iterdir())]
     if network in MISTAKES:
         paths.append(Path(mistakes.__file__))
@@ -140,27 +143,14 @@ def plan(arguments: argparse.Namespace, kept: Collection[str]) -> list[Training]
     return [one for one in found if not arguments.only or one.network in arguments.only]
 
 
-def kept_before() -> dict[str, float]:
-    """The accuracies of trainings that are done, by key."""
-    found: dict[str, float] = {}
-    if CACHE.is_file():
-        for line in CACHE.read_text(encoding="utf-8").splitlines():
-            try:
-                found.update([json.loads(line)])
-            except (ValueError, TypeError):  # the line that an interrupted run was writing
-                continue
-    return found
-
-
 def _begin() -> None:
     torch.set_num_threads(1)
 
 
 def measured(
-    trainings: list[Training], kept: dict[str, float], processes: int, console: Console
+    trainings: list[Training], kept: Kept, processes: int, console: Console
 ) -> Iterator[tuple[Training, float]]:
     """Every training with its accuracy, as they are ready; each is kept before it is told."""
-    CACHE.parent.mkdir(parents=True, exist_ok=True)
     columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     context = multiprocessing.get_context("spawn")
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -179,8 +169,7 @@ def measured(
             done = len(trainings) - len(missing)
             for number, future in enumerate(concurrent.futures.as_completed(futures), done + 1):
                 one, accuracy = futures[future], future.result()
-                with CACHE.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps([one.key, accuracy]) + "\n")
+                kept[one.key] = accuracy
                 progress.advance(task)
                 if not console.is_terminal and number % 10 == 0:
                     console.print(f"{number} of {len(trainings)}: {one.row}, seed {one.seed}: {accuracy:.1f} %")
@@ -206,7 +195,7 @@ def main() -> None:
         except Exception as error:
             sys.exit(f"error: the official digits are not here: {error}")
     found: dict[str, dict[int, float]] = {}
-    kept = kept_before()
+    kept = Kept(CACHE)
     trainings = plan(arguments, kept)
     try:
         for one, accuracy in measured(trainings, kept, arguments.processes, console):

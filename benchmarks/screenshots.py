@@ -1,7 +1,10 @@
-"""The pictures of docs/instructor.md, taken from the running program: a small class is graded, marked and sent back.
+"""The pictures of docs/, taken from the running program: JupyterLab with a student's notebook, and a graded class.
 
 python benchmarks/screenshots.py                # writes docs/pictures/*.png; needs Chromium and bubblewrap
 python benchmarks/screenshots.py --course FOLDER    # keeps the second class there, or takes it from there
+python benchmarks/screenshots.py --lab          # only those of the notebook; needs no bubblewrap
+
+The notebook's networks train as long as a grader's, so that the slider turns a digit that they know.
 
 Two classes are graded, whose students have numbers for names: one of `autograder.rehearsal`, small and quick, for what
 terminal and formgrader show; and one that hands in the samples of tests/submissions, with networks and figures, for
@@ -9,6 +12,7 @@ report and feedback.
 """
 
 import argparse
+import contextlib
 import io
 import os
 import re
@@ -17,26 +21,28 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import nbformat
+from lab import FEW_DIGITS, WRONG, Lab, laboratory
 from PIL import Image
 from pipeline import course_in, source
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from ptyprocess import PtyProcessUnicode
 from results import ROOT
 from rich.console import Console
 from rich.text import Text
 
 from autograder import rehearsal
+from autograder.bundle import make_bundle
 from autograder.course import Course
 from autograder.exercises import EXERCISES
 from autograder.formgrader import served
 from autograder.handins import HANDINS, honest
-from autograder.notebooks import ASSIGNMENT
+from autograder.notebooks import ASSIGNMENT, as_released
 from autograder.report import exercise_of
-from autograder.submissions import read_sample
+from autograder.submissions import model_answer, read_sample
 
 PICTURES = ROOT / "docs" / "pictures"
 BIN = Path(sys.executable).parent
@@ -47,6 +53,13 @@ STUDENTS = 24
 ODD = ("tests_deleted", "ids_repeated", "notebook_of_another_name", "noise", "outputs_forged")  # of autograder.handins
 MISSING = 2  # are enrolled and hand nothing in
 MARKED = "student-0004"
+BEFORE = f"""{FEW_DIGITS}
+from gcnn.budgets import BUDGETS
+
+BUDGETS["standard"] = BUDGETS["grading"]
+"""
+TALL = 1150  # a window in which a hint with its picture can be seen at once
+ANGLE = 60  # by how much the slider is moved
 COMMENT = "Right, but which axiom gives $(hg)k = ek$? One step has no name."
 _FRAME = re.compile(r"(?:\r?\x1b\[(?:1A|2K))+|\x1b\[\?25[lh]")  # what rich writes before each frame of a live view
 
@@ -241,15 +254,76 @@ def returned(browser: Browser, course: Course) -> None:
     save("feedback", buffer.getvalue())
 
 
+@contextlib.contextmanager
+def own_folder(path: Path) -> Iterator[Path]:
+    """A folder of this name that is there until the block ends.
+
+    Raises:
+        FileExistsError: there is one already.
+    """
+    path.mkdir()
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+def in_lab(browser: Browser, folder: Path) -> None:
+    """A student's notebook in JupyterLab: a hint, the praise, the slider, and the check before handing in.
+
+    Args:
+        browser: to look with.
+        folder: where the student works; the check before handing in says its name.
+    """
+    full = source()
+    answers = {cell.id: model_answer(cell) for cell in full.cells if cell.id in EXERCISES}
+    make_bundle(ROOT, as_released(full), f"{ASSIGNMENT}.ipynb", folder)
+    with laboratory(folder, BEFORE) as address:
+        page = open_page(browser, address, 1050, TALL)
+        lab = Lab(page, folder / f"{ASSIGNMENT}.ipynb")
+        page.keyboard.press("ControlOrMeta+b")  # the file browser is in the way
+        lab.set_up()
+
+        def show(name: str, first: Locator, last: Locator) -> None:
+            first.evaluate("cell => cell.scrollIntoView()")
+            page.wait_for_timeout(1000)
+            top, end = first.bounding_box()["y"], last.bounding_box()
+            height = min(end["y"] + end["height"] + 5, TALL - 25) - top
+            save(name, page.screenshot(clip={"x": 0, "y": top, "width": 1050, "height": height}))
+
+        for name, text in (("lab_hint", WRONG), ("lab_success", answers["rotate-p4"])):
+            lab.type("rotate-p4", text)
+            lab.run("rotate-p4")
+            says = lab.run("checks.rotate_p4(")
+            for fold in says.locator("summary").all():
+                fold.click()
+            show(name, lab.cell("checks.rotate_p4("), says)  # and not the answer
+        lab.before_the_slider(answers)
+        shown = lab.run("plots.turning(")
+        shown.get_by_role("slider").focus()
+        for _ in range(ANGLE // 5):
+            page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(5000)
+        show("lab_slider", lab.cell("plots.turning("), shown)
+        lab.save()
+        show("lab_check", lab.cell("submission.check()"), lab.run("submission.check()", seconds=600))
+        page.context.close()
+
+
 def main() -> None:
     """Take every picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--course", type=Path, help="the folder of the class that hands in samples, made if need be")
+    parser.add_argument("--lab", action="store_true", help="only the pictures of the notebook in JupyterLab")
     chosen = parser.parse_args()
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as tool, tempfile.TemporaryDirectory() as folder:
         browser = tool.chromium.launch(executable_path=program, args=arguments)
+        with own_folder(Path(tempfile.gettempdir()) / "course") as student:
+            in_lab(browser, student)
+        if chosen.lab:
+            return
         marked(browser, graded_class(browser, Path(folder) / "small"))
         course = full_class(chosen.course or Path(folder) / "full")
         save("report", open_page(browser, (course.root / "report.html").as_uri(), 1180, 900).screenshot())

@@ -32,6 +32,7 @@ from autograder.alternatives import FOLDER, Alternative, alternatives, judged
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
 from autograder.judge.cells import PASSED
+from autograder.kept import Kept
 from autograder.mutants import made, page, proof
 from autograder.mutants.mutant import Mutant
 from autograder.notebooks import read_text
@@ -68,7 +69,7 @@ def prove(source: NotebookNode, mutants: list[Mutant], arguments: argparse.Names
             if not console.is_terminal and counts.total() % SAYS_EVERY == 0:
                 console.print(f"{counts.total()} of {len(mutants)}: {dict(counts)}")
 
-        kept = proof.Kept(arguments.cache)
+        kept = Kept(arguments.cache)
         return proof.prove(source, mutants, kept, processes=arguments.processes, told=told)
 
 

@@ -28,7 +28,7 @@ from the group of rotations up, and train them on rotated handwritten digits.
 | 1 Groups | 1.1–1.3 | 18 | 60 min | none |
 | 2 Equivariant layers | 2.1–2.4 | 47 | 120 min | none |
 | 3 Equivariant networks | 3.1–3.5 | 35 | 90 min | four |
-| 4 Bonus: mirror images | 4 | 15 | 60 min | one, four times as much work |
+| 4 Bonus: mirror images | 4 | 15 | 60 min | one, two to four times as much work |
 
 A graphics processor trains a network in seconds, an ordinary processor in about half a minute to some minutes: the set-up cell measures how long it will take where you are.
 
@@ -90,6 +90,7 @@ from gcnn import checks, plots
 from gcnn.data import MnistRotDataset
 from gcnn.environment import describe, gpu_advice, grading
 from gcnn.equivariance import equivariance_error, reflect, rotate
+from gcnn.learning import accuracy_from
 from gcnn.probes import (
     gradients,
     in_dtype,
@@ -133,6 +134,8 @@ r"""
 A symmetry of an object is a transformation that leaves it as it was: turn a square by 90° and nobody can tell. Symmetries have
 two properties that make them easy to compute with. Doing one after the other is again a symmetry, and every symmetry can be undone.
 That is all a *group* is.
+
+## What a group is
 
 **Definition.** A group is a set $G$ with a product that takes two elements $a, b \in G$ to an element $ab \in G$, such that
 
@@ -1036,6 +1039,8 @@ equivariant maps is equivariant:
 
 $$\Phi_2(\Phi_1(g.x)) = \Phi_2(g.\Phi_1(x)) = g.\Phi_2(\Phi_1(x)).$$
 
+## From equivariant to invariant
+
 At the end we want a class, and a turned 4 is still a 4: the last answer should be *invariant*. After the last convolution we therefore take the largest value over all
 remaining pixels **and over the four orientations**.
 """
@@ -1811,6 +1816,45 @@ if not GRADING:
 
 # %% [markdown]
 r"""
+## How many digits does a symmetry replace?
+
+What a network knows by construction it need not learn from examples. The picture below was measured beforehand: the ordinary CNN, `C4CNN`, and the `D4CNN` of part 4 with narrower layers, so that all three have as
+many parameters, each trained on 200 to 10,000 of the training digits. (With fewer digits they go through them more often.)
+*Predict before you look: where will the curves be far apart, and where close together? Does it help or harm that `D4CNN` takes a digit and its mirror image for the same?*
+"""
+
+# %% playground=true
+plots.accuracy_by_digits()
+
+# %% [markdown]
+r"""
+Check one point of each curve with your own layers: the next cell trains your `C4CNN` and the ordinary CNN on 500 digits, with a little over a third of the work of the trainings above. Any number from 10 to 10,000 will do.
+"""
+
+# %% playground=true
+if not GRADING:
+    digits, own = 500, {}
+    torch.manual_seed(1)
+    for name, model in {"C4CNN": C4CNN(), "ordinary CNN": PlainCNN()}.items():
+        own[name] = {digits: accuracy_from(digits, model, seed=1)}
+    display(plots.accuracy_by_digits(own))
+
+# %% [markdown]
+r"""
+All training digits so far stood at all angles. What if the two networks learn from *upright* digits only, and are then tested on turned ones?
+*Predict: at which angles is the ordinary CNN as good as ever? And `C4CNN`? Where are its weakest angles, and why there?*
+"""
+
+# %% playground=true
+plots.accuracy_by_upbringing()
+
+# %% [markdown]
+r"""
+UPBRINGING
+"""
+
+# %% [markdown]
+r"""
 ## Your own runs
 
 Can you do better? Change anything: the budget (`train_model(model, budget="full")` takes 30 epochs, "record" turns the training digits anew in each of them as well), the network, the data.
@@ -1836,9 +1880,27 @@ if not GRADING:
 
 # %% [markdown]
 r"""
+**Before you go on.** Say first, then run the cell.
+
+1. How far from invariant under a quarter turn is a `C4CNN` that was never trained? And an ordinary CNN?
+2. If you left out the pool over the group and gave the classifier all four orientations, what would turning the digit do to the numbers that it gets? Which of the two would training have to learn then?
+3. Which of the trained networks would you take for upright digits, if there were only a few hundred to learn from?
+"""
+
+# %% playground=true
+x = test_set.images[:4].double()
+for name, net in {"C4CNN": C4CNN(), "ordinary CNN": PlainCNN()}.items():
+    net = in_dtype(net, torch.float64)
+    error = equivariance_error(lambda x: predict(net, x), x, lambda x: rotate(x, 1))
+    print(f"{name}, untrained: relative error of invariance under a quarter turn {error:.0e}")
+
+# %% [markdown]
+r"""
 # 4 Bonus: turns and mirror images (15 points)
 
 *Not needed for 100 points; start it when the rest is done.*
+
+## $D_4$ acts
 
 Everything so far used one fact about $C_4$: it acts on the plane, and we know its product. So it works for other groups. Replace $C_4$ by the eight symmetries
 of the square, $D_4$; together with the translations they form the group $p4m$. A feature map is now a function $y(p, h)$ with $h \in D_4$, a tensor $(B, C, 8, H, W)$. The index of
@@ -2198,6 +2260,22 @@ if not GRADING:
     trained["D4CNN"] = d4cnn
     display(plots.accuracies(results, {name: parameter_count(model) for name, model in trained.items()}))
     display(plots.accuracy_against_angle(trained, test_set))
+
+# %% [markdown]
+r"""
+**Before you hand in.** Say first, then run the cell.
+
+1. `D4CNN` has the channels of `C4CNN`. How many times as many numbers does it learn, and how many times as many multiplications does it do?
+2. Which of the two gives a digit and its mirror image the same answer, trained or not?
+3. Which pairs of digits do mirror images bring closer together, in some people's handwriting? Does the accuracy show it?
+"""
+
+# %% playground=true
+x = test_set.images[:4].double()
+for name, net in {"C4CNN": C4CNN(), "D4CNN": D4CNN()}.items():
+    net = in_dtype(net, torch.float64)
+    error = equivariance_error(lambda x: predict(net, x), x, reflect)
+    print(f"{name}: {parameter_count(net):,} numbers; relative error of invariance under a mirror image {error:.0e}")
 
 # %% [markdown]
 r"""

@@ -1,6 +1,10 @@
 """What several tests start from."""
 
+import os
 from pathlib import Path
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes: a core each, in what it starts too; before torch
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from fabricated import a_class, open_course

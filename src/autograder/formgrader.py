@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from autograder.course import Course, alembic_on_path
@@ -31,35 +31,59 @@ def served(course: Course) -> Iterator[str]:
     Raises:
         CourseError: it does not start; the message has its last lines.
     """
-    with tempfile.TemporaryDirectory(prefix="formgrader-") as folder, alembic_on_path():
-        own = Path(folder)
-        # A person's own settings, and what other servers of theirs write, stay out of it.
-        environment = {**os.environ, "JUPYTER_PREFER_ENV_PATH": "1"}
-        environment |= {f"JUPYTER_{kind}_DIR": str(own / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
-        command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--ip=127.0.0.1", "--port=0"]
-        command += [f"--ServerApp.jpserver_extensions={name}=False" for name in _OTHERS]
-        if os.geteuid() == 0:
-            command.append("--allow-root")
-        with (own / "log").open("wb") as log:
-            server = subprocess.Popen(command, cwd=course.root, env=environment, stdout=log, stderr=log)
-            try:
-                yield _address(server, own)
-            finally:
-                server.send_signal(signal.SIGTERM)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    server.wait(20)
-                server.kill()
-                server.wait()
+    options = [f"--ServerApp.jpserver_extensions={name}=False" for name in _OTHERS]
+    with (
+        tempfile.TemporaryDirectory(prefix="formgrader-") as own,
+        alembic_on_path(),
+        jupyter(course.root, Path(own), "jupyter_server", options) as (url, token),
+    ):
+        yield f"{url}formgrader?token={token}"
 
 
-def _address(server: subprocess.Popen, own: Path) -> str:
-    """Where the server is to be reached, once it is."""
+@contextlib.contextmanager
+def jupyter(
+    root: Path, own: Path, program: str, options: Sequence[str] = (), variables: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, str]]:
+    """A Jupyter server for this machine alone, until the block ends, with its kernels.
+
+    Args:
+        root: the folder that it shows.
+        own: a folder for its settings and for what it writes. A person's own, and other servers', stay out of it.
+        program: the module that is run.
+        options: further ones of its command line.
+        variables: further ones of its environment.
+
+    Returns:
+        Its address, and the token that lets its first visitor in.
+
+    Raises:
+        CourseError: it does not start; the message has its last lines.
+    """
+    environment = {**os.environ, "JUPYTER_PREFER_ENV_PATH": "1", **(variables or {})}
+    environment |= {f"JUPYTER_{kind}_DIR": str(own / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    command = [sys.executable, "-m", program, "--no-browser", "--ip=127.0.0.1", "--port=0", *options]
+    if os.geteuid() == 0:
+        command.append("--allow-root")
+    with (own / "log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log)
+        try:
+            yield _address(server, own)
+        finally:
+            server.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(20)
+            server.kill()
+            server.wait()
+
+
+def _address(server: subprocess.Popen, own: Path) -> tuple[str, str]:
+    """Where the server is to be reached, once it is, and its token."""
     end = time.monotonic() + WAIT
     while server.poll() is None and time.monotonic() < end:
         for path in (own / "runtime").glob("jpserver-*.json"):
             with contextlib.suppress(ValueError):  # not written to its end yet
                 found = json.loads(path.read_text())
-                return f"{found['url']}formgrader?token={found['token']}"
+                return found["url"], found["token"]
         time.sleep(0.1)
     last = "\n".join((own / "log").read_text(errors="replace").splitlines()[-10:])
     raise CourseError(f"the Jupyter server did not start; its last words:\n{last}")

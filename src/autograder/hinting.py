@@ -1,7 +1,8 @@
 """What the diagnosing checks know, made from wrong answers, and how often they name the right mistake.
 
 `observed` looks at answers, each in a process of its own with limits on time and memory, since a wrong one may run for
-ever. `family` makes ``variants.json`` of what it saw, and `measured` counts the hints that are right.
+ever. `autograder.hints` makes ``variants.json`` of what it saw and counts the hints that are right. `arrays` is what
+the checks' pictures show as expected, ``arrays.json``.
 """
 
 import ast
@@ -23,6 +24,7 @@ from pathlib import Path
 import torch
 from nbformat import NotebookNode
 
+from autograder.kept import Kept
 from autograder.mutants.made import model_answers
 from autograder.mutants.mutant import normalised
 from autograder.notebooks import role
@@ -148,6 +150,32 @@ def _look(answer: Answer, names: dict[str, object]) -> Callable[[], object]:
     return work
 
 
+def arrays(source: NotebookNode) -> dict[str, dict[str, torch.Tensor]]:
+    """What the model's answers give where the checks show a picture: by exercise and look, in double precision."""
+    names, models = given_names(source), model_answers(source)
+    found = {}
+    for key, asked in ASKED.items():
+        if asked.pictured:
+            values: dict[str, torch.Tensor] = {}
+            outcomes(key, defined(names, f"model {key}", models[key], asked.name), values=values)
+            found[key] = {name: values[name] for name in asked.pictured}
+    return found
+
+
+def arrays_text(found: dict[str, dict[str, torch.Tensor]]) -> str:
+    """The text of ``arrays.json``: a line for each look, its values rounded to four digits after the point."""
+    blocks = []
+    for key, looks in found.items():
+        lines = []
+        for name, array in looks.items():
+            rounded = [round(v, 4) for v in array.flatten().tolist()]
+            values = [int(v) if v.is_integer() else v for v in rounded]
+            kept = {"shape": list(array.shape), "values": values}
+            lines.append(f"{json.dumps(name)}:{json.dumps(kept, separators=(',', ':'))}")
+        blocks.append(f"{json.dumps(key)}:{{\n" + ",\n".join(lines) + "\n}")
+    return "{\n" + ",\n".join(blocks) + "\n}\n"
+
+
 def _version(answer: Answer) -> str:
     """A hash of what an answer's outcomes depend on: the answer and the code that looks at it."""
     sums = hashlib.sha256(repr(answer).encode())
@@ -173,24 +201,14 @@ def observed(
         By id, the outcomes; the exception that the cell itself ended with; or ``None`` for an answer that took too much
         time or memory.
     """
-    kept: dict[str, object] = {}
-    if cache and cache.is_file():
-        for line in cache.read_text(encoding="utf-8").splitlines():
-            with contextlib.suppress(ValueError):
-                version, what = json.loads(line)
-                kept[version] = what
+    kept = Kept(cache)
     versions = {answer.id: _version(answer) for answer in answers}
     missing = [answer for answer in answers if versions[answer.id] not in kept]
     if missing:
         torch.set_num_threads(1)  # a forked process cannot use threads that its parent began
         names = given_names(source)
         works = ((answer.id, _look(answer, names)) for answer in missing)
-        if cache:
-            cache.parent.mkdir(parents=True, exist_ok=True)
         for name, what in in_processes(works, processes):
             kept[versions[name]] = what
-            if cache:
-                with cache.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps([versions[name], what]) + "\n")
     found = {name: kept[version] for name, version in versions.items()}
     return {n: [Outcome(**o) for o in w] if isinstance(w, list) else w for n, w in found.items()}

@@ -45,8 +45,8 @@ PUBLIC = {
 """The notebook's public examples."""
 
 TOLD = ("kind", "made", "names", "shape", "classes", "count", "steps", "parameters", "dtype")
-"""Groups of looks at what the notebook says aloud: shapes, names, channels. Of these and of the public examples, and
-of nothing else, the package holds the right values."""
+"""Groups of looks at what the notebook says aloud: shapes, names, channels. Of these and of the public examples the
+package holds the right values, and of the few arrays that its pictures show (`autograder.hinting.arrays`)."""
 
 
 @functools.cache

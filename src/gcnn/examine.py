@@ -52,14 +52,16 @@ class Examination:
     @functools.cached_property
     def changed(self) -> list[Released]:
         """The course's own cells that are not as they were given."""
-        return [c for c in self._own_cells() if c.id in self.match.place and not self.match.same(c.id)]
+        return [c for c in self.own if c.id in self.match.place and not self.match.same(c.id)]
 
     @functools.cached_property
     def lost(self) -> list[Released]:
         """The course's own cells that are not there."""
-        return [cell for cell in self._own_cells() if cell.id not in self.match.place]
+        return [cell for cell in self.own if cell.id not in self.match.place]
 
-    def _own_cells(self) -> list[Released]:
+    @functools.cached_property
+    def own(self) -> list[Released]:
+        """The course's own cells, which must stay as they were given."""
         return [cell for cell in self.release.cells.values() if cell.role in OWN_ROLES]
 
     def called(self, cell: Released) -> str:

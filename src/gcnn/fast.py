@@ -3,10 +3,13 @@
 Nothing here knows the course's layers. `kernels` watches which functions a network calls, and answers three of them
 itself. A 2-D max pool, and a 3-D one that does not pool over its first axis, is computed in channels-last order. Where
 the processor multiplies bfloat16 numbers natively, a 2-D convolution rounds its factors to bfloat16 and sums in
-float32, forward and backward, as a GPU does with TF32. Everything between such calls is float32, as without.
+float32, forward and backward, as a GPU does with TF32. Elsewhere a convolution with the filter bank of a group
+convolution is computed in the group's Fourier basis (`gcnn.fourier`). Everything between such calls is float32, as
+without.
 """
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 from torch.overrides import TorchFunctionMode
+
+from gcnn import fourier
+
+# Large tensors in large pages of memory, where the system has them. PyTorch asks once, before its first large tensor.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 PRECISIONS = ("auto", "float32")
 """What convolutions of a training may multiply: what is fastest here, or float32."""
@@ -75,9 +83,13 @@ class _Kernels(TorchFunctionMode):
         groups: int = 1,
     ) -> torch.Tensor | None:
         plain = all(_sizes(size, 2) == [1, 1] for size in (stride, dilation)) and groups == 1
-        if not (self.rounded and plain and _on_cpu(x, 4) and _on_cpu(weight, 4) and not isinstance(padding, str)):
+        if not (plain and _on_cpu(x, 4) and _on_cpu(weight, 4) and not isinstance(padding, str)):
             return None
-        return _Convolution.apply(x, weight, bias, _sizes(padding, 2))
+        padding = _sizes(padding, 2)
+        if self.rounded:
+            return _Convolution.apply(x, weight, bias, padding)
+        symmetry = fourier.symmetry_of(weight) if padding[0] == padding[1] < weight.shape[2] else None
+        return None if symmetry is None else fourier.Convolution.apply(x, weight, bias, padding[0], symmetry)
 
     def _max_pool2d(
         self,

@@ -9,13 +9,15 @@ from torch import nn
 
 from gcnn.budgets import BUDGETS, Budget
 from gcnn.environment import default_device
-from gcnn.fast import kernels
+from gcnn.fast import kernels, rounds
 
 _TRAINING_DIGITS = 10_000
 # With a convolution's four orientations written as channels, this is as much work as C4CNN.
 _CHANNELS = (1, 32, 64, 128, 256, 512)
 # Beyond these steps: filter banks, and looking at the validation digits.
 _REST = 1.25
+# As much longer does D4CNN take: it is 4 times as much work, of which a Fourier basis (`gcnn.fourier`) saves more.
+_D4CNN, _D4CNN_IN_FOURIER_BASIS = 3.7, 2.5
 
 
 def expected_seconds(budget: str | Budget = "standard") -> float:
@@ -60,4 +62,6 @@ def in_words(seconds: float) -> str:
 def announce() -> str:
     """What the set-up cell says about the time that training takes here."""
     c4cnn = expected_seconds()
-    return f"Training C4CNN in part 3 will take about {in_words(c4cnn)} here, D4CNN in part 4 {in_words(3.7 * c4cnn)}."
+    fourier = default_device().type == "cpu" and not rounds("auto")
+    d4cnn = c4cnn * (_D4CNN_IN_FOURIER_BASIS if fourier else _D4CNN)
+    return f"Training C4CNN in part 3 will take about {in_words(c4cnn)} here, D4CNN in part 4 {in_words(d4cnn)}."

@@ -8,6 +8,7 @@ import contextlib
 import datetime
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -84,12 +85,17 @@ def _say_answers(seen: Examination) -> None:
         ),
     ):
         if exercises := seen.exercises(state):
-            print(f"   {words}: {'; '.join(map(str, exercises))}.")
+            print(_wrapped(f"{words}: {'; '.join(map(str, exercises))}."))
     if seen.repeated:
-        print(
-            f"   Answered in several cells: {'; '.join(map(str, seen.repeated))}. Keep one of each: as a rule the last "
-            "before its tests is graded."
-        )
+        several = "; ".join(map(str, seen.repeated))
+        last = "Keep one of each: as a rule the last before its tests is graded."
+        print(_wrapped(f"Answered in several cells: {several}. {last}"))
+
+
+def _wrapped(text: str) -> str:
+    """A sentence under a point, in lines that fit a notebook: it would break long ones inside words."""
+    indents = {"initial_indent": "   ", "subsequent_indent": "      "}
+    return textwrap.fill(text, 88, **indents, break_long_words=False, break_on_hyphens=False)
 
 
 def _say_cells(seen: Examination) -> None:
@@ -108,7 +114,7 @@ def _say_cells(seen: Examination) -> None:
         if others := some(cells, "given", "training"):
             print(f"   {word} cells. The grader uses the course's own, so your answers must work with those:")
             print(_listed(others))
-    if len(seen.changed) + len(seen.lost) > len(seen.release.cells) // 4:
+    if len(seen.changed) + len(seen.lost) > len(seen.own) // 2:
         print("   These are many. Is the notebook of another year or version than the installed package gcnn?")
     else:
         print("   To mend this, copy these cells from the notebook that you got.")

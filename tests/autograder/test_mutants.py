@@ -11,6 +11,7 @@ import pytest
 
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
+from autograder.kept import Kept
 from autograder.mutants import page, proof
 from autograder.mutants.arena import Arena, Verdict
 from autograder.mutants.made import TABLES, all_mutants, equivalents, field_mutants, model_answers, written_mutants
@@ -223,13 +224,10 @@ def test_statuses_and_problems():
 
 
 def test_what_was_judged_is_kept(tmp_path, source, mutants):
-    """Is a verdict found again under the same key, a line that was cut off skipped, and another one's key different?"""
-    kept = proof.Kept(tmp_path / "kept.jsonl")
+    """Is a verdict the same when it was kept, and is another mutant's key, or another notebook's, different?"""
     verdict = Verdict({"test-c4-product": "failed"}, {"test-c4-product": "wrong"}, ["test-x"], 0.5)
-    kept.add("a", verdict)
-    with kept.path.open("a") as file:
-        file.write('["b", {"tests"')
-    assert proof.Kept(kept.path).verdicts == {"a": verdict}
+    Kept(tmp_path / "kept.jsonl")["a"] = dataclasses.asdict(verdict)
+    assert Verdict(**Kept(tmp_path / "kept.jsonl")["a"]) == verdict
     uses, mutant = Uses(source), mutants[0]
     name = proof.key(mutant, uses, "given")
     assert name == proof.key(mutant, Uses(source), "given") != proof.key(mutant, uses, "other")

@@ -10,11 +10,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 SIZES = {"phone": (390, 844), "desk": (1280, 800)}
 HERE = ("localhost", "127.0.0.1")
+_OUTSIDE = "([places, part]) => places.map(place => document.querySelector(place).closest(part) === null)"
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +38,9 @@ def _is_here(address: str) -> bool:
     return parts.scheme in ("file", "data", "blob", "about") or parts.hostname in HERE
 
 
-@pytest.fixture
-def look(chromium):
-    """Opens a file or an address of this machine at a size, "phone" or "desk", in a context with these options."""
+@contextlib.contextmanager
+def _watching(browser):
+    """A function that opens pages until the block ends, which fails if one of them complained."""
     complaints = []
 
     def refuse(route):
@@ -57,7 +59,7 @@ def look(chromium):
         def open_page(where, size="desk", **options):
             width, height = SIZES[size]
             address = where.resolve().as_uri() if isinstance(where, Path) else where
-            context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+            context = browser.new_context(viewport={"width": width, "height": height}, **options)
             stack.callback(context.close)
             context.set_offline(isinstance(where, Path))
             context.route("**/*", refuse)
@@ -70,6 +72,41 @@ def look(chromium):
 
         yield open_page
     assert complaints == []
+
+
+@pytest.fixture
+def look(chromium):
+    """Opens a file or an address of this machine at a size, "phone" or "desk", in a context with these options."""
+    with _watching(chromium) as open_page:
+        yield open_page
+
+
+@pytest.fixture(scope="module")
+def look_long(chromium):
+    """The same for a page that several tests of a module look at; a complaint fails the last of them."""
+    with _watching(chromium) as open_page:
+        yield open_page
+
+
+@pytest.fixture(scope="session")
+def grave():
+    """Says what axe-core finds serious or critical in a part of a page: rule and element, and how to mend it."""
+    axe = Axe()
+
+    def find(page, part="body", forgiven=()):
+        """All findings but those of the rules and selectors that are forgiven, each with its reason."""
+        found = {}
+        for violation in axe.run(page, {"include": [[part]]}).response["violations"]:
+            if violation["impact"] in ("serious", "critical"):
+                places = [node["target"][0] for node in violation["nodes"]]
+                theirs = ", ".join(selector for rule, selector, _ in forgiven if rule == violation["id"])
+                ours = page.evaluate(_OUTSIDE, [places, theirs or ":not(*)"])
+                for node, own in zip(violation["nodes"], ours, strict=True):
+                    if own:
+                        found[f"{violation['id']}: {node['html'][:200]}"] = node["failureSummary"]
+        return found
+
+    return find
 
 
 @pytest.fixture

@@ -191,7 +191,7 @@ def test_hints_fold_out_in_a_notebook_and_nothing_of_a_student_is_html(report):
     assert "<script>" not in report("rotate-p4", code)._repr_html_()
     found = report("rotate-p4", "def rotate_p4(y, r):\n    return rotate(y, r).roll(-r, -3)")
     page = found._repr_html_()
-    assert page.count("<details>") == page.count("</details>") == 2
+    assert page.count("<details>") == page.count("</details>") == 3  # the picture is the third
     assert html.escape(found.bigger_hint) in page and found.bigger_hint not in str(found)
 
 
@@ -217,7 +217,7 @@ def test_nothing_in_the_package_is_a_line_of_a_solution(source):
     """Do the texts and the fingerprints hold no code of a model answer?"""
     texts = "".join(
         (resources.files("gcnn.diagnosis") / name).read_text(encoding="utf-8")
-        for name in ("causes.json", "variants.json")
+        for name in ("causes.json", "variants.json", "arrays.json")
     )
     for cell in source.cells:
         for block in re.findall(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", cell.source, re.DOTALL):

@@ -33,7 +33,10 @@ def test_durations_are_said_as_people_say_them(seconds, words):
     assert speed.in_words(seconds) == words
 
 
-def test_the_sentence_names_both_networks(monkeypatch):
-    """Does the set-up cell's sentence give a time for each part?"""
+@pytest.mark.parametrize(("bfloat16", "d4cnn"), [(True, "2 minutes"), (False, "75 seconds")])
+def test_the_sentence_names_both_networks(monkeypatch, bfloat16, d4cnn):
+    """Does the set-up cell's sentence give a time for each part, which depends on how convolutions are computed?"""
     monkeypatch.setattr(speed, "expected_seconds", lambda: 30.0)
-    assert speed.announce() == ("Training C4CNN in part 3 will take about 30 seconds here, D4CNN in part 4 2 minutes.")
+    monkeypatch.setattr(speed, "default_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(speed, "rounds", lambda precision: bfloat16)
+    assert speed.announce() == f"Training C4CNN in part 3 will take about 30 seconds here, D4CNN in part 4 {d4cnn}."

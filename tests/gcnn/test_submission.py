@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 import sys
 import types
 from pathlib import Path
@@ -49,7 +50,10 @@ def solved(all_solved):
 
 @pytest.fixture
 def said(capsys):
-    """A function that writes a notebook, checks it, and returns what was said; by default without a clean start."""
+    """A function that writes a notebook, checks it, and returns what was said; by default without a clean start.
+
+    Sentences that were broken into lines are whole again.
+    """
 
     def write_and_check(notebook=None, name="gcnn.ipynb", path=None, clean=False):
         if notebook is not None:
@@ -58,7 +62,8 @@ def said(capsys):
         submission.check(path, clean_start=clean)
         printed = capsys.readouterr()
         assert printed.err == ""
-        return printed.out
+        assert all(len(line) <= 88 for line in printed.out.splitlines() if line.startswith("      "))
+        return re.sub(r"\n {6}(?=\S)", " ", printed.out)
 
     return write_and_check
 

@@ -139,7 +139,7 @@ def test_a_page_without_widgets_shows_the_strip(widgets, networks, digit, capfd)
         warnings.simplefilter("error")
         thing = plots.turning(networks, digit)
         data, about = DisplayFormatter().format(thing)
-    assert set(data) == {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"}
+    assert set(data) == {"application/vnd.jupyter.widget-view+json", "text/html", "image/png", "text/plain"}
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == thing.widget.model_id
     assert data["text/plain"] == about["image/png"]["alt"] == thing.alt
     assert "0, 30, 45, 90, 180 degrees" in thing.alt
@@ -212,7 +212,8 @@ def test_a_kernel_shows_a_slider(monkeypatch):
     NotebookClient(notebook, timeout=240, kernel_name="python3").execute()
     made, seen, turned, moving_picture = (cell.outputs for cell in notebook.cells)
     assert made == [] and [output.output_type for output in seen] == ["execute_result"]
-    assert {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"} == set(seen[0].data)
+    kinds = {"application/vnd.jupyter.widget-view+json", "text/html", "image/png", "text/plain"}
+    assert set(seen[0].data) == kinds
     assert [output.text for output in turned] == ["True\n"]
     assert "<picture>" in moving_picture[0].data["text/html"] and len(moving_picture) == 1
 

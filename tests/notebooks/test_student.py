@@ -1,14 +1,13 @@
 """A student's machine: the bundle in an environment that has neither the course's package nor the autograder."""
 
-import os
 import subprocess
 import sys
 import sysconfig
-import venv
 from pathlib import Path
 
 import nbformat
 import pytest
+from students_machine import errors, make_environment, on_stderr, printed, run, told
 
 from autograder.bundle import make_bundle
 from autograder.errors import CourseError
@@ -18,61 +17,10 @@ from autograder.submissions import read_sample
 NETWORKS = "c4cnn isotropic-cnn c4cnn-bn d4cnn"
 
 
-@pytest.fixture(scope="module")
-def bundle(project, tmp_path_factory):
-    """What `make student` puts together."""
-    folder = tmp_path_factory.mktemp("bundle")
-    command = [Path(sys.executable).parent / "autograder", "student", "--root", project, "--out", folder]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
-
-
 @pytest.fixture
 def environment(tmp_path):
-    """An environment with everything installed but the project's own two packages; the path of its Python.
-
-    The others' packages are links, since installing torch anew for each test would take minutes.
-    """
-    folder, site = tmp_path / "venv", tmp_path / "site"
-    venv.create(folder, with_pip=True)
-    site.mkdir()
-    for path in Path(sysconfig.get_path("purelib")).iterdir():
-        if not path.name.startswith(
-            ("gcnn", "autograder", "__editable__", "pip", "_distutils", "distutils", "__pycache__")
-        ):
-            (site / path.name).symlink_to(path)
-    python = folder / "bin" / "python"
-    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    own = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout.strip()
-    (Path(own) / "others.pth").write_text(f"{site}\n")
-    return python
-
-
-def run(python, folder, notebook, timeout):
-    """Run a notebook from top to bottom as Jupyter would, and return it with its outputs."""
-    path = folder / "gcnn.ipynb"
-    nbformat.write(notebook, path)
-    variables = {key: value for key, value in os.environ.items() if key not in ("NBGRADER_EXECUTION", "PYTHONPATH")}
-    variables |= {"PIP_NO_INDEX": "1", "HOME": str(folder), "IPYTHONDIR": str(folder / ".ipython")}
-    execute = "from nbclient.cli import main; main()"  # what the command `jupyter execute` runs
-    command = [python, "-c", execute, "--inplace", "--allow-errors", "--timeout=-1", path]
-    done = subprocess.run(
-        command, cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=timeout
-    )
-    assert done.returncode == 0, done.stderr
-    return nbformat.read(path, as_version=4)
-
-
-def errors(cells):
-    """Each cell that failed, with its error."""
-    return {
-        cell.get("id"): f"{output.ename}: {output.evalue}"
-        for cell in cells
-        if cell.cell_type == "code"
-        for output in cell.outputs
-        if output.output_type == "error"
-    }
+    """An environment with everything installed but the project's own two packages; the path of its Python."""
+    return make_environment(tmp_path / "clean", Path(sysconfig.get_path("purelib")))
 
 
 def test_the_bundle_holds_the_notebook_and_the_wheel(bundle):
@@ -128,11 +76,11 @@ def test_parts_1_and_2_run_where_the_grader_is_not(bundle, environment, project,
         "import importlib.util\nprint(importlib.util.find_spec('autograder'), importlib.util.find_spec('gcnn').origin)"
     )
     notebook.cells[first:] = [nbformat.v4.new_code_cell(probe, id="probe")]
-    cells = run(environment, bundle, notebook, timeout=500).cells
+    cells = run(environment, bundle / "gcnn.ipynb", notebook, timeout=500).cells
     assert errors(cells) == {}
     found = printed(cells[-1]).split()
     assert found[0] == "None" and found[1].startswith(str(environment.parents[1]))
-    assert not [cell.id for cell in cells if any(o.get("name") == "stderr" for o in cell.get("outputs", []))]
+    assert on_stderr(cells) == {}
     free = [cell for cell in cells if role(cell) == "playground"]
     assert [cell.id for cell in free if not cell.outputs] == []
     assert sum("image/png" in o.get("data", {}) for cell in free for o in cell.outputs) >= 8
@@ -141,22 +89,12 @@ def test_parts_1_and_2_run_where_the_grader_is_not(bundle, environment, project,
     assert [name for name, text in checked.items() if "All public checks of" not in text] == []
 
 
-def told(cell):
-    """What a cell showed as plain text."""
-    return "".join(str(output.get("data", {}).get("text/plain", "")) for output in cell.outputs)
-
-
-def printed(cell):
-    """What a cell printed; a kernel may send it in any number of pieces."""
-    return "".join(output.get("text", "") for output in cell.outputs)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
 def test_the_solved_notebook_runs_from_top_to_bottom(bundle, environment, project, source):
     """Does the whole solved notebook run in a student's budget without an error, with every public check passed?"""
     notebook = read_sample(project / "tests" / "submissions" / "passes_all.py", source).notebook
-    cells = run(environment, bundle, notebook, timeout=2300).cells
+    cells = run(environment, bundle / "gcnn.ipynb", notebook, timeout=2300).cells
     assert errors(cells) == {}
     tests = [cell for cell in cells if role(cell) == "tests"]
     assert len(tests) == 30

@@ -20,6 +20,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.exercises import dependants
+from autograder.kept import Kept
 from autograder.mutants.arena import PASSED, Arena, Verdict
 from autograder.mutants.mutant import STUDENT, Mutant
 from autograder.mutants.uses import Uses
@@ -120,28 +121,6 @@ def _work(mutant: Mutant) -> Verdict:
     return _arena.judge(mutant.exercise, mutant.source, trained=False if mutant.equivalent else None)
 
 
-class Kept:
-    """Verdicts in a file, a line each."""
-
-    def __init__(self, path: Path):
-        self.path = path
-        self.verdicts: dict[str, Verdict] = {}
-        if path.is_file():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    name, fields = json.loads(line)
-                    self.verdicts[name] = Verdict(**fields)
-                except (ValueError, TypeError):  # the line that an interrupted run was writing
-                    continue
-
-    def add(self, name: str, verdict: Verdict) -> None:
-        """Keep one more."""
-        self.verdicts[name] = verdict
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps([name, dataclasses.asdict(verdict)]) + "\n")
-
-
 def _judged(source: NotebookNode, mutants: Iterable[Mutant], processes: int) -> Iterator[tuple[Mutant, Verdict]]:
     """Mutants with their verdicts, as they are ready; what a worker could not judge is tried again, a few times."""
     waiting = list(mutants)
@@ -185,7 +164,7 @@ def prove(
     Args:
         source: the source notebook.
         mutants: which.
-        kept: what was judged before; new verdicts are added.
+        kept: the verdicts' fields, of what was judged before; new ones are added.
         processes: how many work at a time.
         told: is called with each proof, as it is ready.
 
@@ -203,13 +182,13 @@ def prove(
 
     missing = []
     for mutant in mutants:
-        if keys[mutant.id] in kept.verdicts:
-            take(mutant, kept.verdicts[keys[mutant.id]])
+        if keys[mutant.id] in kept:
+            take(mutant, Verdict(**kept[keys[mutant.id]]))
         else:
             missing.append(mutant)
     missing.sort(key=lambda mutant: mutant.origin != STUDENT)  # what people wrote first: it is the likeliest to survive
     for mutant, verdict in _judged(source, missing, processes) if missing else ():
-        kept.add(keys[mutant.id], verdict)
+        kept[keys[mutant.id]] = dataclasses.asdict(verdict)
         take(mutant, verdict)
     return [proofs[mutant.id] for mutant in mutants]
 
@@ -246,7 +225,6 @@ __all__ = [
     "KILLED",
     "PASSED",
     "SURVIVED",
-    "Kept",
     "Proof",
     "counted",
     "key",

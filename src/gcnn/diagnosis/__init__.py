@@ -1,8 +1,9 @@
 """Checks that name the mistake: one for each exercise, used as ``checks.lifting_conv(LiftingConv2d)``.
 
 `outcomes` says what came out of one look, the ``look_at_…`` modules what is looked at, `course` what each exercise asks
-for, `family` which known mistake fits, `findings` what is to be said, `report` how it is shown. Nothing here contains
-or computes a right answer: there are fingerprints of it only.
+for, `family` which known mistake fits, `compared` what a picture can show of it, `findings` what is to be said,
+`report` how it is shown. Nothing here contains or computes a right answer: there are fingerprints of it, and for the
+pictures what comes out of it for a few small inputs.
 """
 
 from gcnn.diagnosis.findings import find

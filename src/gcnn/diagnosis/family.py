@@ -70,7 +70,7 @@ def difference(right: dict[str, str], outcomes: Iterable[Outcome]) -> frozenset[
 
 @functools.cache
 def read(name: str) -> dict:
-    """One of the package's two files, ``variants.json`` or ``causes.json``; not to be changed."""
+    """One of the package's files, ``variants.json``, ``causes.json`` or ``arrays.json``; not to be changed."""
     return json.loads((resources.files("gcnn.diagnosis") / name).read_text(encoding="utf-8"))
 
 

@@ -1,12 +1,16 @@
 """What is wrong with an answer: looks at it, compares, and finds the first difference and the mistake's name."""
 
+import contextlib
 import dataclasses
 import inspect
+from collections.abc import Mapping
 
+import torch
 from torch import nn
 
 from gcnn.diagnosis import family as families
 from gcnn.diagnosis import network_rules
+from gcnn.diagnosis.compared import Maps, Table, compared
 from gcnn.diagnosis.course import ASKED, CLASS, REDEFINED, Asked, outcomes, used_names
 from gcnn.diagnosis.family import Cause
 from gcnn.diagnosis.outcomes import Outcome, own_spaces
@@ -30,6 +34,8 @@ class Finding:
     """The exception that was raised, if it is the first thing that is wrong."""
     elsewhere: bool = False
     """Whether the mistake lies outside of the answer, as the headline says."""
+    shown: Maps | Table | None = None
+    """What a picture can show of the difference."""
 
 
 def _wrong_kind(asked: Asked, thing: object) -> str:
@@ -134,10 +140,17 @@ def find(key: str, thing: object) -> Finding:
     asked = ASKED[key]
     if sentence := _wrong_kind(asked, thing):
         return Finding(asked, False, sentence)
-    return judged(asked, outcomes(key, thing), thing)
+    values: dict[str, torch.Tensor] = {}
+    return judged(asked, outcomes(key, thing, values=values), thing, values=values)
 
 
-def judged(asked: Asked, found: list[Outcome], thing: object = None, known: families.Family | None = None) -> Finding:
+def judged(
+    asked: Asked,
+    found: list[Outcome],
+    thing: object = None,
+    known: families.Family | None = None,
+    values: Mapping[str, torch.Tensor] | None = None,
+) -> Finding:
     """What these outcomes say about an answer.
 
     Args:
@@ -145,6 +158,7 @@ def judged(asked: Asked, found: list[Outcome], thing: object = None, known: fami
         found: what came out.
         thing: the answer, to look for mistakes that lie outside of it.
         known: the family to compare with, by default the one that comes with the package.
+        values: arrays of the answer, to be shown; without them nothing is.
     """
     known = known or families.family(asked.key)
     right = known.rights(found)
@@ -167,4 +181,9 @@ def judged(asked: Asked, found: list[Outcome], thing: object = None, known: fami
         )
     texts = families.causes(asked.key)
     error = first if first.error and not right.get(first.name, "").startswith("ValueError") else None
-    return Finding(asked, False, headline, details, tuple(texts[k] for k in keys if k in texts), error)
+    shown = None
+    if values is not None:
+        with contextlib.suppress(Exception):  # what cannot be shown must not hide what can be said
+            shown = compared(asked.key, first, found, right, values)
+    causes = tuple(texts[k] for k in keys if k in texts)
+    return Finding(asked, False, headline, details, causes, error, shown=shown)

@@ -1,8 +1,17 @@
-"""How a finding is shown: as HTML in a notebook, with hints that fold out one by one, and as plain text elsewhere."""
+"""How a finding is shown: as HTML in a notebook, with hints that fold out one by one, and as plain text elsewhere.
+
+A picture is drawn only where the HTML is asked for.
+"""
+
+from __future__ import annotations
 
 import html
+from typing import TYPE_CHECKING
 
 from gcnn.diagnosis.findings import Finding
+
+if TYPE_CHECKING:
+    from gcnn.plots import Picture
 
 _FOLLOWS = "More checks, which are hidden, follow when it is graded."
 
@@ -38,6 +47,28 @@ class Report:
         """More of it; never the answer."""
         return " Or: ".join(cause.hint for cause in self.finding.causes)
 
+    @property
+    def picture(self) -> Picture | None:
+        """What came out beside what is expected, drawn anew; ``None`` where there is nothing to compare."""
+        if self.finding.shown is None:
+            return None
+        from gcnn.plots.mistakes import drawn  # not above: figures come after checks, and most answers need none
+
+        return drawn(self.finding.shown)
+
+    def _folded_picture(self) -> str:
+        """The picture, folded away; nothing where it cannot be drawn, for the hint must not be lost with it."""
+        try:
+            if (picture := self.picture) is None:
+                return ""
+            from gcnn.plots.picture import img  # here: only a wrong answer needs what draws
+
+            data, about = picture._repr_mimebundle_()
+            image = img("png", data["image/png"], about["image/png"]["width"], picture.alt)
+        except Exception:
+            return ""
+        return f"<details><summary>A picture of the difference</summary>{image}</details>"
+
     def __str__(self) -> str:
         """All but the bigger hint, in plain text."""
         if self.ok:
@@ -59,8 +90,11 @@ class Report:
         parts = [f"<p><b>✗ {say(finding.headline)}</b></p>"]
         if finding.details:
             parts.append(f"<pre>{say(chr(10).join(finding.details))}</pre>")
+        picture = self._folded_picture()
         if self.mistake:
             bigger = f"<details><summary>A bigger hint</summary><p>{say(self.bigger_hint)}</p></details>"
             parts.append(f"<p>{say(self.mistake)}</p>")
-            parts.append(f"<details><summary>A hint</summary><p>{say(self.hint)}</p>{bigger}</details>")
+            parts.append(f"<details><summary>A hint</summary><p>{say(self.hint)}</p>{picture}{bigger}</details>")
+        elif picture:
+            parts.append(picture)
         return f"<div>{''.join(parts)}</div>"

@@ -9,6 +9,7 @@ appears twice and the reader's own settings stay. What is to be seen stands in w
 
 from gcnn.plots.curves import accuracies, accuracy_against_angle, history, invariance_by_size, prediction_under_rotation
 from gcnn.plots.grids import digits_turned, feature_maps, filters, images
+from gcnn.plots.measured import accuracy_by_digits, accuracy_by_upbringing
 from gcnn.plots.moving import lifting_animation, twist_and_roll
 from gcnn.plots.picture import Picture
 from gcnn.plots.questions import equivariance_against_angle, six_or_nine
@@ -18,6 +19,8 @@ __all__ = [
     "Picture",
     "accuracies",
     "accuracy_against_angle",
+    "accuracy_by_digits",
+    "accuracy_by_upbringing",
     "digits_turned",
     "equivariance_against_angle",
     "feature_maps",

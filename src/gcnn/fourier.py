@@ -1,0 +1,386 @@
+"""Group convolutions in their group's Fourier basis: the same results from fewer multiplications.
+
+The blocks of a group convolution's filter bank ``(D * n, C * n, k, k)`` repeat each other, turned or mirrored, as a
+group of n elements permutes them: it holds only ``D * C * n * k * k`` different numbers. The convolution is a sum of
+``k * k`` correlations over the group, and each falls apart into small products in the basis of the group's irreducible
+representations: 6 multiplications instead of 16 for the four quarter turns, 12 instead of 64 with mirror images too.
+(On these bases: Serre, "Linear Representations of Finite Groups", chapters 2 and 6.)
+
+No group is written down here. `symmetry_of` reads off a bank whether its blocks repeat each other, and how: it serves
+every network with such banks, however it is written, and leaves all others alone.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch.autograd.function import once_differentiable
+from torch.utils.weak import WeakTensorKeyDictionary
+
+ORDERS = (8, 4)
+"""Numbers of elements of the groups that are looked for."""
+
+_SAME = 1e-4  # of the largest value: equal but for rounding
+_WORTH_IT = 128  # output channels, orientations and all, from which fewer multiplications outweigh the sorting
+_LARGEST = 2**24  # numbers in the features of as many images as are computed at a time
+_LARGEST_GRAPH = 200  # steps from parameters to a filter bank
+
+
+class Symmetry:
+    """How the blocks of a filter bank repeat each other, and the basis in which its convolution falls apart.
+
+    Of a bank as ``(D, n, C, n, k * k)`` holds ``bank[:, s, :, t, q] == bank[:, 0, :, label[s, t], place[s, q]]``.
+    """
+
+    def __init__(self, label: torch.Tensor, place: torch.Tensor):
+        """Find the basis.
+
+        Args:
+            label: ``(n, n)``: each row and column holds each number once, the first row in order.
+            place: ``(n, k * k)``: for each row of blocks a permutation of a filter's numbers.
+
+        Raises:
+            ValueError: the labels are no group's, or one with irreducible representations of other sizes than 1 and 2.
+        """
+        self.label, self.place, self.n, self.k = label, place, len(label), round(place.shape[1] ** 0.5)
+        # The pairs (t, q) fall into k * k orbits, each with one pair for every t: (t, taps[t, f]) in the orbit f.
+        self.taps = torch.empty_like(place)
+        self.taps[(label == 0).int().argmax(1)] = place.argsort(1)
+        if any((place[s][self.taps] != self.taps[label[s]]).any() for s in range(self.n)):
+            raise ValueError("these blocks repeat each other as no group's do")
+        permutations = torch.stack([(label == u).double() for u in range(self.n)])
+        ones, twos = _irreducible(permutations)
+        self.ones, self.twos = len(ones), len(twos)
+        columns = [*(u[:, 0] for u in ones), *(u[:, i] for i in range(2) for u in twos)]
+        self._from = torch.stack(columns, 1).float().contiguous()  # (n, n), orthogonal: from the Fourier basis
+        self._to = self._from.t().contiguous()
+        self._ones = torch.stack([torch.einsum("s,ust,t->u", u[:, 0], permutations, u[:, 0]) for u in ones]).float()
+        two = twos[0] if twos else torch.zeros(self.n, 2, dtype=torch.float64)
+        self._twos = torch.einsum("si,ust,tj->jiu", two, permutations, two).reshape(4, self.n).float()
+
+    def holds(self, bank: torch.Tensor) -> bool:
+        """Whether blocks ``(n, n, k * k)`` repeat each other in this way, up to rounding."""
+        if bank.shape != (self.n, self.n, self.k**2):
+            return False
+        repeated = torch.stack([bank[0, self.label[s]][:, self.place[s]] for s in range(1, self.n)])
+        return bool((bank[1:] - repeated).abs().max() <= _SAME * bank.abs().max())
+
+    def repeat(self, first: torch.Tensor) -> torch.Tensor:
+        """A whole bank ``(D, n, C, n, k * k)`` from its first row ``(D, C, n, k * k)``."""
+        return torch.stack([first[:, :, self.label[s]][..., self.place[s]] for s in range(self.n)], 1)
+
+    def gathered(self, bank: torch.Tensor) -> torch.Tensor:
+        """The transpose of `repeat`: ``(D, n, C, n, k * k)`` summed onto the first row, ``(D, C, n, k * k)``."""
+        rows = (bank[:, s][:, :, self.label[s].argsort()][..., self.place[s].argsort()] for s in range(self.n))
+        return sum(rows)
+
+    def features(self, x: torch.Tensor, padding: int) -> torch.Tensor:
+        """What the filters look at, sorted into orbits, in the Fourier basis.
+
+        Args:
+            x: ``(B, C, n, H, W)``.
+            padding: rows and columns of zeros on each side.
+
+        Returns:
+            ``(n, B * H' * W', k * k * C)``.
+        """
+        (b, c, n, h, w), table = x.shape, _table(self, len(x), *x.shape[3:], padding)
+        values = x.new_zeros(b * n * h * w + 1, c)  # the last row is what lies outside
+        values[:-1].view(n, b, h, w, c).copy_(x.permute(2, 0, 3, 4, 1))
+        seen = values.index_select(0, table.seen).view(n, -1)
+        return (self._to @ seen).view(n, -1, self.k**2 * c)
+
+    def features_back(self, gradient: torch.Tensor, size: torch.Size, padding: int) -> torch.Tensor:
+        """The gradient of `features` for its input, of this size: ``(B, C, n, H, W)``."""
+        (b, c, n, h, w), table = size, _table(self, size[0], *size[3:], padding)
+        seen = (self._from @ gradient.view(n, -1)).view(-1, c)
+        values = torch.embedding_bag(seen, table.order, table.starts)[0]  # sums over all places that see a value
+        return values.view(n, b, h, w, c).permute(1, 4, 0, 2, 3).contiguous()
+
+    def weights(self, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """A bank's first row ``(D, C, n, k * k)`` in the Fourier basis.
+
+        Returns:
+            ``(ones, k * k * C, D)``, a matrix for each representation of size 1, and ``(2, 2, k * k * C, D)``, from and
+            to each component of the one of size 2.
+        """
+        d, c = first.shape[:2]
+        orbits = first.gather(3, self.taps.expand(d, c, -1, -1)).permute(2, 3, 1, 0).reshape(self.n, -1)
+        return (self._ones @ orbits).view(self.ones, -1, d), (self._twos @ orbits).view(2, 2, -1, d)
+
+    def weights_back(self, ones: torch.Tensor, twos: torch.Tensor) -> torch.Tensor:
+        """The gradient of `weights` for the bank's first row: ``(D, C, n, k * k)``."""
+        d, kk = ones.shape[2], self.k**2
+        orbits = self._ones.t() @ ones.flatten(1) + self._twos.t() @ twos.flatten(0, 1).flatten(1)
+        orbits = orbits.view(self.n, kk, -1, d).permute(3, 2, 0, 1)
+        return torch.empty_like(orbits).scatter_(3, self.taps.expand(*orbits.shape[:2], -1, -1), orbits)
+
+    def product(self, features: torch.Tensor, ones: torch.Tensor, twos: torch.Tensor) -> torch.Tensor:
+        """Features ``(n, M, k * k * C)`` times `weights`, all in the Fourier basis: ``(n, M, D)``."""
+        result = features.new_empty(*features.shape[:2], ones.shape[2])
+        torch.bmm(features[: self.ones], ones, out=result[: self.ones])
+        (x0, x1), (y0, y1) = self._components(features), self._components(result)
+        for y, (w0, w1) in zip((y0, y1), twos.transpose(0, 1), strict=True):
+            torch.mm(x0, w0, out=y).addmm_(x1, w1)
+        return result
+
+    def product_back(self, gradient: torch.Tensor, ones: torch.Tensor, twos: torch.Tensor) -> torch.Tensor:
+        """The gradient of `product`, whose own is ``(n, M, D)``, for its features."""
+        result = gradient.new_empty(*gradient.shape[:2], ones.shape[1])
+        torch.bmm(gradient[: self.ones], ones.transpose(1, 2), out=result[: self.ones])
+        (y0, y1), (x0, x1) = self._components(gradient), self._components(result)
+        for x, (w0, w1) in zip((x0, x1), twos, strict=True):
+            torch.mm(y0, w0.t(), out=x).addmm_(y1, w1.t())
+        return result
+
+    def add_weights(
+        self, gradient: torch.Tensor, features: torch.Tensor, ones: torch.Tensor, twos: torch.Tensor
+    ) -> None:
+        """Add the gradients of `product`, whose own is ``(n, M, D)``, for its weights to ``ones`` and ``twos``."""
+        ones.baddbmm_(features[: self.ones].transpose(1, 2), gradient[: self.ones])
+        for x, row in zip(self._components(features), twos, strict=True):
+            for y, to in zip(self._components(gradient), row, strict=True):
+                to.addmm_(x.t(), y)
+
+    def _components(self, x: torch.Tensor) -> torch.Tensor:
+        """Of ``(n, M, …)`` the parts of size 2, ``(2, twos * M, …)``: a row for each of their components."""
+        return x[self.ones :].view(2, self.twos * x.shape[1], x.shape[2])
+
+    def to_basis(self, y: torch.Tensor) -> torch.Tensor:
+        """A map ``(B, D, n, H, W)`` in the Fourier basis, ``(n, B * H * W, D)``."""
+        return (self._to @ y.permute(2, 0, 3, 4, 1).reshape(self.n, -1)).view(self.n, -1, y.shape[1])
+
+    def from_basis(self, y: torch.Tensor, size: torch.Size) -> torch.Tensor:
+        """The map of size ``(B, D, n, H, W)`` of which ``(n, B * H * W, D)`` is the form in the Fourier basis."""
+        b, d, n, h, w = size
+        return (self._from @ y.view(n, -1)).view(n, b, h, w, d).permute(1, 4, 0, 2, 3).contiguous()
+
+
+class _Table(NamedTuple):
+    """Which of a map's values the filters look at, the map's rows being counted in the order n, B, H, W."""
+
+    seen: torch.Tensor
+    """Rows, ``(n * B * H' * W' * k * k,)``; where a filter looks outside, the one after the last."""
+    order: torch.Tensor
+    """The places in ``seen`` that name a row of the map, row by row."""
+    starts: torch.Tensor
+    """Where each row's places begin in ``order``, ``(n * B * H * W,)``."""
+
+
+@functools.lru_cache(maxsize=64)
+def _table(symmetry: Symmetry, images: int, height: int, width: int, padding: int) -> _Table:
+    n, k = symmetry.n, symmetry.k
+    rows = torch.arange(n * images * height * width).view(n, images, height, width)
+    windows = F.pad(rows, [padding] * 4, value=rows.numel()).unfold(2, k, 1).unfold(3, k, 1).flatten(4)
+    seen = torch.stack([windows[t][..., symmetry.taps[t]] for t in range(n)]).flatten()
+    counts = seen.bincount(minlength=rows.numel() + 1)[:-1]
+    ends = counts.cumsum(0)
+    return _Table(seen.int(), seen.argsort(stable=True)[: int(ends[-1])].int(), (ends - counts).int())
+
+
+def _irreducible(permutations: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Orthonormal bases ``(n, size)`` of the smallest parts that a regular representation leaves alone.
+
+    Args:
+        permutations: ``(n, n, n)``, the group's elements as matrices.
+
+    Returns:
+        The parts of size 1 and those of size 2; in all of the latter the elements act by the same matrices.
+
+    Raises:
+        ValueError: the matrices are no group's, or it has other parts.
+    """
+    n, generator = len(permutations), torch.Generator().manual_seed(0)
+
+    def commuting() -> torch.Tensor:
+        """A symmetric matrix that commutes with all of the group's; its eigenspaces are such parts."""
+        a = torch.randn(n, n, generator=generator, dtype=torch.float64)
+        return (permutations @ (a + a.t()) @ permutations.transpose(1, 2)).mean(0)
+
+    values, vectors = torch.linalg.eigh(commuting())
+    ends = [i for i in range(1, n) if values[i] - values[i - 1] > 1e-8]
+    parts = vectors.tensor_split(ends, dim=1)
+    ones, twos = ([part for part in parts if part.shape[1] == size] for size in (1, 2))
+    for i in range(1, len(twos)):
+        moved = twos[i] @ twos[i].t() @ commuting() @ twos[0]  # turned into the first one's basis
+        twos[i] = moved / moved[:, 0].norm()
+    alike = [torch.stack([part.t() @ p @ part for p in permutations]) for part in twos]
+    basis = torch.cat([*ones, *twos], 1)
+    if basis.shape[1] != n or any(not torch.allclose(one, alike[0], atol=1e-8) for one in alike):
+        raise ValueError("these blocks do not fall apart into parts of size 1 and 2")
+    for part in (*ones, *twos):
+        moved = permutations @ part
+        if not torch.allclose(part @ (part.t() @ moved), moved, atol=1e-8):
+            raise ValueError("these blocks repeat each other as no group's do")
+    return ones, twos
+
+
+@functools.cache
+def _turns(k: int) -> torch.Tensor:
+    """The eight symmetries of a square of k by k numbers, ``(8, k * k)``."""
+    square = torch.arange(k * k).view(k, k)
+    return torch.stack([torch.rot90(x, r, (0, 1)).reshape(-1) for x in (square, square.t()) for r in range(4)])
+
+
+_found: list[Symmetry] = []
+_checked = WeakTensorKeyDictionary()  # for parameters: how their bank repeats itself, and whether its gradient does
+
+
+def _read_off(blocks: torch.Tensor) -> Symmetry | None:
+    """How blocks ``(n, n, k * k)`` repeat each other, if they do."""
+    n, largest = len(blocks), blocks.abs().max()
+    if largest == 0:
+        return None
+    for known in _found:
+        if known.holds(blocks):
+            return known
+    sums = blocks.sum(2)
+    apart = sums[0].sort().values.diff()
+    if apart.min() <= 10 * _SAME * largest:
+        return None
+    distance = (sums[:, :, None] - sums[0]).abs()  # a block's sum tells which one of the first row it is
+    label = distance.argmin(2)
+    if distance.amin(2).max() > _SAME * blocks.shape[2] * largest:
+        return None
+    if any((label.sort(dim).values != torch.arange(n).unsqueeze(1 - dim)).any() for dim in (0, 1)):
+        return None
+    turned = blocks[0][label][..., _turns(round(blocks.shape[2] ** 0.5))]  # (n, n, 8, k * k)
+    fits = (turned - blocks[:, :, None]).abs().amax((1, 3)) <= _SAME * largest  # (n, 8)
+    if not fits.any(1).all():
+        return None
+    try:
+        symmetry = Symmetry(label, _turns(round(blocks.shape[2] ** 0.5))[fits.int().argmax(1)])
+    except ValueError:
+        return None
+    _found.append(symmetry)
+    return symmetry
+
+
+def symmetry_of(weight: torch.Tensor) -> Symmetry | None:
+    """How the blocks of a filter bank repeat each other, if they do and a Fourier basis makes its convolution faster.
+
+    A bank that is a parameter itself has none: training would not keep it. Where a bank is computed from parameters, it
+    is checked once that its gradient, too, is what the repetition makes it.
+
+    Args:
+        weight: ``(D * n, C * n, k, k)`` in float32.
+    """
+    rows, columns, k, width = weight.shape
+    if k != width or k < 2 or rows < _WORTH_IT or (weight.requires_grad and _is_parameter(weight)):
+        return None
+    for n in ORDERS:
+        if rows % n == 0 and columns % n == 0:
+            bank = weight.detach().reshape(rows // n, n, columns // n, n, k * k)
+            symmetry = _read_off(_mixed(bank))
+            if symmetry is not None:
+                return symmetry if _repeats_in_gradient(weight, symmetry) else None
+    return None
+
+
+def _mixed(bank: torch.Tensor) -> torch.Tensor:
+    """A random mixture of a bank's channels, ``(n, n, k * k)``: it repeats only what all of them do."""
+    d, n, c, _, kk = bank.shape
+    generator = torch.Generator().manual_seed(0)
+    rows, columns = torch.randn(d, generator=generator), torch.randn(c, generator=generator)
+    mixed = (rows @ bank.reshape(d, -1)).view(n, c, -1)
+    return (columns @ mixed).view(n, n, kk)
+
+
+def _is_parameter(weight: torch.Tensor) -> bool:
+    return weight.is_leaf or (weight._base is not None and weight._base.is_leaf)
+
+
+def _repeats_in_gradient(weight: torch.Tensor, symmetry: Symmetry) -> bool:
+    """Whether what a bank's parameters learn depends only on what the bank's gradient and its repetitions share."""
+    if not weight.requires_grad:
+        return True
+    parameters = _parameters(weight)
+    if not parameters:
+        return False
+    before = [_checked.get(p) for p in parameters]
+    if all(one is not None and one[0] is symmetry for one in before):
+        return all(same for _, same in before)
+    n, kk = symmetry.n, symmetry.k**2
+    size = (weight.shape[0] // n, n, weight.shape[1] // n, n, kk)
+    any_ = torch.randn(size, generator=torch.Generator().manual_seed(0))
+    shared = symmetry.repeat(symmetry.gathered(any_)) / n
+    got, expected = (
+        torch.autograd.grad(weight, parameters, g.view_as(weight), retain_graph=True, allow_unused=True)
+        for g in (shared, any_)
+    )
+    same = all(
+        a is not None and b is not None and bool((a - b).abs().max() <= _SAME * b.abs().max())
+        for a, b in zip(got, expected, strict=True)
+    )
+    for p in parameters:
+        _checked[p] = (symmetry, same)
+    return same
+
+
+def _parameters(weight: torch.Tensor) -> list[torch.Tensor]:
+    """The parameters from which a bank is computed; none if that takes too many steps to find out."""
+    todo, seen, found = [weight.grad_fn], set(), []
+    while todo and len(seen) < _LARGEST_GRAPH:
+        step = todo.pop()
+        if step is None or step in seen:
+            continue
+        seen.add(step)
+        if hasattr(step, "variable"):
+            found.append(step.variable)
+        todo += [before for before, _ in step.next_functions]
+    return [] if todo else found
+
+
+class Convolution(torch.autograd.Function):
+    """A 2-D convolution of stride 1 in the Fourier basis of its bank's symmetry.
+
+    ``x`` is ``(B, C * n, H, W)``, ``weight`` ``(D * n, C * n, k, k)``, ``bias`` ``(D * n,)`` or None, all float32.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, padding: int, symmetry: Symmetry
+    ) -> torch.Tensor:
+        """Convolve: ``(B, D * n, H', W')``."""
+        n, k = symmetry.n, symmetry.k
+        first = weight.unflatten(0, (-1, n))[:, 0].unflatten(1, (-1, n)).flatten(3)  # (D, C, n, k * k)
+        ones, twos = symmetry.weights(first)
+        sides = [side + 2 * padding - k + 1 for side in x.shape[2:]]
+        images = max(1, _LARGEST // (sides[0] * sides[1] * k * k * x.shape[1]))
+        parts, seen = [], []
+        for part in x.unflatten(1, (-1, n)).split(images):
+            features = symmetry.features(part, padding)
+            size = torch.Size([len(part), len(first), n, *sides])
+            parts.append(symmetry.from_basis(symmetry.product(features, ones, twos), size))
+            seen += [features] if ctx.needs_input_grad[1] else []
+        y = (parts[0] if len(parts) == 1 else torch.cat(parts)).flatten(1, 2)
+        if bias is not None:
+            y += bias[:, None, None]
+        ctx.symmetry, ctx.padding, ctx.images, ctx.sizes = symmetry, padding, images, (x.shape, weight.shape)
+        ctx.save_for_backward(ones, twos, *seen)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """The gradients of input, weight and bias; that of the weight is all in the bank's first row of blocks."""
+        (ones, twos, *seen), symmetry, (size, bank) = ctx.saved_tensors, ctx.symmetry, ctx.sizes
+        of_x, of_weight, of_bias, *_ = ctx.needs_input_grad
+        n = symmetry.n
+        size, of_inputs = torch.Size([size[0], size[1] // n, n, *size[2:]]), []
+        of_ones, of_twos = torch.zeros_like(ones), torch.zeros_like(twos)
+        for i, part in enumerate(gradient.unflatten(1, (-1, n)).split(ctx.images)):
+            part_ = symmetry.to_basis(part)
+            if of_x:
+                features = symmetry.product_back(part_, ones, twos)
+                of_inputs.append(symmetry.features_back(features, torch.Size([len(part), *size[1:]]), ctx.padding))
+            if of_weight:
+                symmetry.add_weights(part_, seen[i], of_ones, of_twos)
+        grad_weight = None
+        if of_weight:
+            grad_weight = gradient.new_zeros(bank).unflatten(0, (-1, n)).unflatten(2, (-1, n)).flatten(4)
+            grad_weight[:, 0] = symmetry.weights_back(of_ones, of_twos)
+            grad_weight = grad_weight.view(bank)
+        grad_x = torch.cat(of_inputs).flatten(1, 2) if of_x else None
+        return grad_x, grad_weight, gradient.sum((0, 2, 3)) if of_bias else None, None, None
