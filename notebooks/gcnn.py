@@ -1841,6 +1841,9 @@ if not GRADING:
 
 # %% [markdown]
 r"""
+`C4CNN` is as accurate from 2,000 digits as the ordinary CNN is from 10,000: each digit counts for its four quarter turns. `D4CNN` is ahead of it only where digits are fewest. A mirror image of a digit is seldom a digit,
+so this symmetry tells it little that it needs, and its layers had to become narrower. A symmetry helps as far as the task has it.
+
 All training digits so far stood at all angles. What if the two networks learn from *upright* digits only, and are then tested on turned ones?
 *Predict: at which angles is the ordinary CNN as good as ever? And `C4CNN`? Where are its weakest angles, and why there?*
 """
@@ -1850,7 +1853,9 @@ plots.accuracy_by_upbringing()
 
 # %% [markdown]
 r"""
-UPBRINGING
+From upright digits the ordinary CNN learns upright digits: near 0° it is right most often of all, and at a right angle it mostly guesses. `C4CNN` has seen no turned digit either, but
+is as good at each quarter turn as at 0°: nobody has to show it. It is weakest halfway between two quarter turns, at 45°: invariance under four turns is not invariance under all of them, and what lies between has to be learnt from digits that
+stand there. From turned digits both networks learn it. And for digits that always stand upright, the ordinary CNN is the better choice of these two: what `C4CNN` gives up, which way up a digit stands, is worth something there.
 """
 
 # %% [markdown]
