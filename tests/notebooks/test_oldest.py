@@ -1,6 +1,6 @@
 """The notebook with the oldest versions that the course supports, in an environment of its own (`make oldest`).
 
-The newest are the grader's own: tests/notebooks/test_student.py and test_newcomer.py run with those.
+The newest that are tested are those of constraints.txt: test_student.py and test_newcomer.py run with them.
 """
 
 import re
