@@ -68,8 +68,8 @@ oldest: $(READY) $(OLDEST)/.ready ## install the oldest supported PyTorch (6 GB)
 demo: $(READY) sandbox ## build the release, grade the sample submissions, write feedback and grades (about 6 minutes)
 	$(BIN)/autograder demo
 
-# A file's tests share what is costly to make: they run in one process.
-PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+# A file's tests share what is costly to make: they run in one process, the longest files first (tests/conftest.py).
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: $(READY) sandbox browser postgresql lint ## lint and the quick tests (about 10 minutes)
 	$(PYTEST) -m "not slow"

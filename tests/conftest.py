@@ -14,6 +14,16 @@ from autograder.notebooks import read_text
 PROJECT = Path(__file__).parents[1]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Start with the files whose tests may take longest, so that at the end no process waits for another."""
+    longest = {}
+    for item in items:
+        marker = item.get_closest_marker("timeout")
+        longest[item.path] = max(longest.get(item.path, 0), marker.args[0] if marker else 0)
+    items.sort(key=lambda item: -longest[item.path])
+
+
 @pytest.fixture(scope="session")
 def project():
     """The project's root."""
