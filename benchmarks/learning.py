@@ -22,12 +22,11 @@ import results
 import torch
 from rich.console import Console
 from rich.progress import track
-from torch import nn
 
 from autograder.kept import Kept
 from gcnn.data import MnistRotDataset
-from gcnn.fast import kernels
 from gcnn.learning import GROUPS, SIZES, budget, some, upright
+from gcnn.plots.networks import answers
 from gcnn.training import train_model
 
 CACHE = results.ROOT / "build" / "learning.jsonl"
@@ -60,7 +59,7 @@ class Run:
         chosen = upright(whole) if self.standing == "upright" else some(whole, self.digits, self.seed)
         train_model(model, budget(self.digits), self.seed, train_set=chosen, progress=False)
         test = MnistRotDataset("test")
-        right = right_answers(model, test)
+        right = answers(self.network, model, test.images, 10).argmax(1) == test.labels
         group = (test.angles.double() % 360 // (360 / GROUPS)).long()
         counts = [torch.bincount(of, minlength=GROUPS).tolist() for of in (group[right], group)]
         return {"accuracy": 100 * right.double().mean().item(), "right": counts[0], "of": counts[1]}
@@ -71,14 +70,6 @@ def runs(seeds: int) -> Iterator[Run]:
     for seed in range(seeds):
         yield from (Run(name, "turned", digits, seed) for digits in SIZES for name in WIDTHS)
         yield from (Run(name, "upright", SIZES[-1], seed) for name in ("ordinary CNN", "C4CNN"))
-
-
-def right_answers(model: nn.Module, test: MnistRotDataset) -> torch.Tensor:
-    """For each test digit whether the network names it, ``(N,)``."""
-    model.eval()
-    with torch.no_grad(), kernels():
-        parts = zip(test.images.split(500), test.labels.split(500), strict=True)
-        return torch.cat([model(x).argmax(1) == t for x, t in parts])
 
 
 def summary(found: Mapping[Run, dict[str, object]]) -> dict[str, object]:

@@ -1,6 +1,8 @@
 """What several tests start from."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes: a core each, in what it starts too; before torch
@@ -41,3 +43,13 @@ def fabricated_class(project, tmp_path_factory):
     """A course with thirty students of all kinds, whose submissions never ran, and their names; not to be changed."""
     course = open_course(tmp_path_factory.mktemp("class"), project)
     return course, a_class(course)
+
+
+@pytest.fixture(scope="session")
+def made_bundle(project, tmp_path_factory):
+    """What `make student` puts together; not to be changed."""
+    folder = tmp_path_factory.mktemp("bundle")
+    command = [Path(sys.executable).parent / "autograder", "student", "--root", project, "--out", folder]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -66,10 +67,16 @@ def make_bundle(project: Path, notebook: NotebookNode, name: str, out: Path, url
         old.unlink()
     # The back end is among what the grader has: fetching another one would need a network.
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    command = [*pip, "--wheel-dir", str(out), str(project)]
-    shutil.rmtree(project / "build" / "lib", ignore_errors=True)  # a module that is no more would go out from there
-    if subprocess.run(command, check=False).returncode:
-        raise CourseError("pip could not build the student package; its message is above")
+    with tempfile.TemporaryDirectory(prefix="gcnn-") as folder:
+        # Built from a copy: in the project's own folder an earlier build's modules, or another build that runs at the
+        # same time, would get into it.
+        copy = Path(folder)
+        shutil.copytree(project / "src" / "gcnn", copy / "src" / "gcnn", ignore=shutil.ignore_patterns("__pycache__"))
+        for file in ("pyproject.toml", "README.md", "LICENSE"):
+            if (project / file).exists():
+                shutil.copy(project / file, copy)
+        if subprocess.run([*pip, "--wheel-dir", str(out.resolve()), folder], check=False).returncode:
+            raise CourseError("pip could not build the student package; its message is above")
     (wheel,) = out.glob("gcnn-*.whl")
     with zipfile.ZipFile(wheel) as packed:
         if bad := [path for path in packed.namelist() if any(word in path for word in _FORBIDDEN)]:

@@ -245,12 +245,13 @@ def _read_off(blocks: torch.Tensor) -> Symmetry | None:
         return None
     if any((label.sort(dim).values != torch.arange(n).unsqueeze(1 - dim)).any() for dim in (0, 1)):
         return None
-    turned = blocks[0][label][..., _turns(round(blocks.shape[2] ** 0.5))]  # (n, n, 8, k * k)
+    turns = _turns(round(blocks.shape[2] ** 0.5))
+    turned = blocks[0][label][..., turns]  # (n, n, 8, k * k)
     fits = (turned - blocks[:, :, None]).abs().amax((1, 3)) <= _SAME * largest  # (n, 8)
     if not fits.any(1).all():
         return None
     try:
-        symmetry = Symmetry(label, _turns(round(blocks.shape[2] ** 0.5))[fits.int().argmax(1)])
+        symmetry = Symmetry(label, turns[fits.int().argmax(1)])
     except ValueError:
         return None
     _found.append(symmetry)

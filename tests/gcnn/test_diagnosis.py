@@ -11,8 +11,8 @@ import torch
 
 from autograder import hints
 from autograder.alternatives import FOLDER, alternatives
-from autograder.hinting import defined, given_names
-from autograder.mutants.made import TABLES, field_mutants, model_answers
+from autograder.hinting import defined
+from autograder.mutants.made import TABLES, field_mutants
 from gcnn import checks
 from gcnn.diagnosis import course, family
 from gcnn.diagnosis.course import ASKED, outcomes
@@ -20,29 +20,6 @@ from gcnn.diagnosis.outcomes import digest, quietly
 
 PROJECT = Path(__file__).parents[2]
 ALTERNATIVES = sorted(path.stem for path in (PROJECT / FOLDER).glob("*.py"))
-
-
-@pytest.fixture(scope="module")
-def answers(source):
-    """The model's answers in code, by exercise."""
-    return model_answers(source)
-
-
-@pytest.fixture(scope="module")
-def names(source):
-    """What stands in the notebook when an answer's cell runs."""
-    return given_names(source)
-
-
-@pytest.fixture
-def report(names):
-    """The report on the code of an answer."""
-
-    def check(key, code, **also):
-        thing = defined({**names, **also}, f"test {key}", code, ASKED[key].name)
-        return getattr(checks, ASKED[key].check)(thing)
-
-    return check
 
 
 @pytest.mark.parametrize("key", ASKED)

@@ -10,38 +10,13 @@ import torch
 from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
 
-from autograder.hinting import arrays, defined, given_names
-from autograder.mutants.made import model_answers
-from gcnn import checks
+from autograder.hinting import arrays
 from gcnn.diagnosis import family, findings
 from gcnn.diagnosis.course import ASKED
 from gcnn.diagnosis.outcomes import digest
 from gcnn.plots import mistakes
 
 PICTURED = [key for key, asked in ASKED.items() if asked.pictured]
-
-
-@pytest.fixture(scope="module")
-def answers(source):
-    """The model's answers in code, by exercise."""
-    return model_answers(source)
-
-
-@pytest.fixture(scope="module")
-def names(source):
-    """What stands in the notebook when an answer's cell runs."""
-    return given_names(source)
-
-
-@pytest.fixture
-def report(names):
-    """The report on the code of an answer."""
-
-    def check(key, code):
-        thing = defined(names, f"test {key}", code, ASKED[key].name)
-        return getattr(checks, ASKED[key].check)(thing)
-
-    return check
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ import dataclasses
 import functools
 import io
 import shutil
-import subprocess
-import sys
 import types
 import warnings
 from collections.abc import Callable, Mapping
@@ -194,16 +192,6 @@ class Notebook:
 def notebook(source):
     """The notebook's text, ready to run its test cells."""
     return Notebook(source)
-
-
-@pytest.fixture(scope="session")
-def made_bundle(project, tmp_path_factory):
-    """What `make student` puts together; not to be changed."""
-    folder = tmp_path_factory.mktemp("bundle")
-    command = [Path(sys.executable).parent / "autograder", "student", "--root", project, "--out", folder]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
 
 
 @pytest.fixture
