@@ -9,6 +9,8 @@ without.
 """
 
 import contextlib
+import ctypes
+import functools
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,6 +28,8 @@ os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 PRECISIONS = ("auto", "float32")
 """What convolutions of a training may multiply: what is fastest here, or float32."""
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of the GNU C library's malloc.h
+_KEPT = 2**30  # bytes
 _SMALL = 25  # pixels up to which the gradient of a filter bank is faster as one product of matrices
 _ORDERED, _LAST = torch.contiguous_format, torch.channels_last
 
@@ -42,14 +46,31 @@ def rounds(precision: str) -> bool:
     return precision == "auto" and supported()
 
 
+@functools.cache
+def keep_memory() -> None:
+    """Let this process keep up to 1 GiB of the memory that it frees, for its next tensors of that size.
+
+    By default the GNU C library gives what large tensors leave back to the system, which then hands it out again page
+    by page: in virtual machines a tenth of a training's time or more. Other C libraries are left as they are.
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # no such library: Windows, macOS, musl
+        adjust = ctypes.CDLL(None).mallopt
+        adjust(_M_MMAP_THRESHOLD, _KEPT)
+        adjust(_M_TRIM_THRESHOLD, _KEPT)
+
+
 @contextlib.contextmanager
 def kernels(precision: str = "float32") -> Iterator[None]:
     """Compute what a network on the CPU calls inside this context in the faster ways; backward passes go with it.
 
+    The process keeps freed memory from then on, see `keep_memory`.
+
     Raises:
         ValueError: there is no such precision.
     """
-    with _Kernels(rounds(precision)):
+    rounded = rounds(precision)
+    keep_memory()
+    with _Kernels(rounded):
         yield
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
+from gcnn.fast import kernels
 from gcnn.stand_ins import on_stand_ins as on_stand_ins  # a probe of its own module
 from gcnn.training import train_model
 
@@ -61,12 +62,12 @@ def predict(model: nn.Module, images: torch.Tensor, batch_size: int = 500) -> to
         batch_size: images per forward pass.
 
     Returns:
-        ``(N, classes)`` on the CPU.
+        ``(N, classes)`` on the CPU, up to float32's rounding what PyTorch's own functions give (`gcnn.fast`).
     """
     device = _device(model)
     # In TF32, a GPU's convolutions are off by up to a thousandth: turned images would seem to be answered otherwise.
     exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-    with _mode(model, False), torch.no_grad(), exact:
+    with _mode(model, False), torch.no_grad(), exact, kernels():
         return torch.cat([model(batch.to(device, copy=True)).cpu() for batch in images.split(batch_size)])
 
 

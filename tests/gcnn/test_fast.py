@@ -1,5 +1,9 @@
 """Tests of gcnn.fast: that a network computes the same, only faster."""
 
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -140,3 +144,33 @@ def test_precisions(monkeypatch):
     assert not rounds("auto") and not rounds("float32")
     with pytest.raises(ValueError, match="'auto' or 'float32'"), kernels("float16"):
         pass
+
+
+FAULTS = """
+import resource
+
+import torch
+
+from gcnn.fast import kernels
+
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(8):
+        torch.ones(2**23)  # 32 MiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+with kernels():
+    faults()
+    print(faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only the GNU C library is told to keep memory")
+@pytest.mark.parametrize("pages", ["0", "1"], ids=["small pages", "large pages"])
+def test_memory_is_kept_for_the_next_tensors(pages, monkeypatch):
+    """Does a process that trains keep what large tensors leave, instead of fetching it page by page again?"""
+    monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", pages)
+    done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, timeout=120, check=True)
+    assert int(done.stdout) < 8  # else each tensor is thousands of small pages, or a dozen large ones
