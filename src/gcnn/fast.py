@@ -29,7 +29,7 @@ PRECISIONS = ("auto", "float32")
 """What convolutions of a training may multiply: what is fastest here, or float32."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of the GNU C library's malloc.h
-_KEPT = 2**30  # bytes
+_KEPT = 2**30, 2**25  # bytes; old versions of the library take no more than the second
 _SMALL = 25  # pixels up to which the gradient of a filter bank is faster as one product of matrices
 _ORDERED, _LAST = torch.contiguous_format, torch.channels_last
 
@@ -48,15 +48,15 @@ def rounds(precision: str) -> bool:
 
 @functools.cache
 def keep_memory() -> None:
-    """Let this process keep up to 1 GiB of the memory that it frees, for its next tensors of that size.
+    """Let this process keep up to 1 GiB of the memory that it frees, for its next tensors.
 
     By default the GNU C library gives what large tensors leave back to the system, which then hands it out again page
     by page: in virtual machines a tenth of a training's time or more. Other C libraries are left as they are.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):  # no such library: Windows, macOS, musl
         adjust = ctypes.CDLL(None).mallopt
-        adjust(_M_MMAP_THRESHOLD, _KEPT)
-        adjust(_M_TRIM_THRESHOLD, _KEPT)
+        adjust(_M_TRIM_THRESHOLD, _KEPT[0])
+        any(adjust(_M_MMAP_THRESHOLD, size) for size in _KEPT)
 
 
 @contextlib.contextmanager
@@ -109,8 +109,9 @@ class _Kernels(TorchFunctionMode):
         padding = _sizes(padding, 2)
         if self.rounded:
             return _Convolution.apply(x, weight, bias, padding)
-        symmetry = fourier.symmetry_of(weight) if padding[0] == padding[1] < weight.shape[2] else None
-        return None if symmetry is None else fourier.Convolution.apply(x, weight, bias, padding[0], symmetry)
+        if padding[0] != padding[1] or padding[0] >= weight.shape[2]:
+            return None
+        return fourier.convolve(x, weight, bias, padding[0])
 
     def _max_pool2d(
         self,

@@ -6,8 +6,8 @@ group of n elements permutes them: it holds only ``D * C * n * k * k`` different
 representations: 6 multiplications instead of 16 for the four quarter turns, 12 instead of 64 with mirror images too.
 (On these bases: Serre, "Linear Representations of Finite Groups", chapters 2 and 6.)
 
-No group is written down here. `symmetry_of` reads off a bank whether its blocks repeat each other, and how: it serves
-every network with such banks, however it is written, and leaves all others alone.
+No group is written down here. `symmetry_of` reads off a bank whether its blocks repeat each other, and how: `convolve`
+serves every network with such banks, however it is written, and leaves all others alone.
 """
 
 import functools
@@ -16,15 +16,14 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
-from torch.utils.weak import WeakTensorKeyDictionary
+
+from gcnn.banks import SAME, is_parameter, learns_alike, learns_itself, parameters_of
 
 ORDERS = (8, 4)
 """Numbers of elements of the groups that are looked for."""
 
-_SAME = 1e-4  # of the largest value: equal but for rounding
 _WORTH_IT = 128  # output channels, orientations and all, from which fewer multiplications outweigh the sorting
 _LARGEST = 2**24  # numbers in the features of as many images as are computed at a time
-_LARGEST_GRAPH = 200  # steps from parameters to a filter bank
 
 
 class Symmetry:
@@ -64,16 +63,23 @@ class Symmetry:
         if bank.shape != (self.n, self.n, self.k**2):
             return False
         repeated = torch.stack([bank[0, self.label[s]][:, self.place[s]] for s in range(1, self.n)])
-        return bool((bank[1:] - repeated).abs().max() <= _SAME * bank.abs().max())
+        return bool((bank[1:] - repeated).abs().max() <= SAME * bank.abs().max())
 
-    def repeat(self, first: torch.Tensor) -> torch.Tensor:
-        """A whole bank ``(D, n, C, n, k * k)`` from its first row ``(D, C, n, k * k)``."""
-        return torch.stack([first[:, :, self.label[s]][..., self.place[s]] for s in range(self.n)], 1)
+    def first(self, bank: torch.Tensor) -> torch.Tensor:
+        """The first row of blocks, ``(D, C, n, k * k)``, of a bank ``(D * n, C * n, k, k)``."""
+        return bank.unflatten(0, (-1, self.n))[:, 0].unflatten(1, (-1, self.n)).flatten(3)
 
-    def gathered(self, bank: torch.Tensor) -> torch.Tensor:
-        """The transpose of `repeat`: ``(D, n, C, n, k * k)`` summed onto the first row, ``(D, C, n, k * k)``."""
-        rows = (bank[:, s][:, :, self.label[s].argsort()][..., self.place[s].argsort()] for s in range(self.n))
-        return sum(rows)
+    def gathered(self, gradient: torch.Tensor) -> torch.Tensor:
+        """A bank's gradient, summed onto its first row of blocks: ``(D, C, n, k * k)``."""
+        rows = gradient.unflatten(0, (-1, self.n)).unflatten(2, (-1, self.n)).flatten(4).unbind(1)
+        turns = zip(rows, self.label.argsort(1), self.place.argsort(1), strict=True)
+        return sum(row[:, :, label][..., place] for row, label, place in turns)
+
+    def shared(self, gradient: torch.Tensor) -> torch.Tensor:
+        """A bank's gradient, the same for all numbers that repeat each other, with the same sum over them."""
+        first = self.gathered(gradient) / self.n
+        rows = [first[:, :, self.label[s]][..., self.place[s]] for s in range(self.n)]
+        return torch.stack(rows, 1).view(gradient.shape)
 
     def features(self, x: torch.Tensor, padding: int) -> torch.Tensor:
         """What the filters look at, sorted into orbits, in the Fourier basis.
@@ -224,7 +230,6 @@ def _turns(k: int) -> torch.Tensor:
 
 
 _found: list[Symmetry] = []
-_checked = WeakTensorKeyDictionary()  # for parameters: how their bank repeats itself, and whether its gradient does
 
 
 def _read_off(blocks: torch.Tensor) -> Symmetry | None:
@@ -237,17 +242,17 @@ def _read_off(blocks: torch.Tensor) -> Symmetry | None:
             return known
     sums = blocks.sum(2)
     apart = sums[0].sort().values.diff()
-    if apart.min() <= 10 * _SAME * largest:
+    if apart.min() <= 10 * SAME * largest:
         return None
     distance = (sums[:, :, None] - sums[0]).abs()  # a block's sum tells which one of the first row it is
     label = distance.argmin(2)
-    if distance.amin(2).max() > _SAME * blocks.shape[2] * largest:
+    if distance.amin(2).max() > SAME * blocks.shape[2] * largest:
         return None
     if any((label.sort(dim).values != torch.arange(n).unsqueeze(1 - dim)).any() for dim in (0, 1)):
         return None
     turns = _turns(round(blocks.shape[2] ** 0.5))
     turned = blocks[0][label][..., turns]  # (n, n, 8, k * k)
-    fits = (turned - blocks[:, :, None]).abs().amax((1, 3)) <= _SAME * largest  # (n, 8)
+    fits = (turned - blocks[:, :, None]).abs().amax((1, 3)) <= SAME * largest  # (n, 8)
     if not fits.any(1).all():
         return None
     try:
@@ -261,22 +266,46 @@ def _read_off(blocks: torch.Tensor) -> Symmetry | None:
 def symmetry_of(weight: torch.Tensor) -> Symmetry | None:
     """How the blocks of a filter bank repeat each other, if they do and a Fourier basis makes its convolution faster.
 
-    A bank that is a parameter itself has none: training would not keep it. Where a bank is computed from parameters, it
-    is checked once that its gradient, too, is what the repetition makes it.
+    A bank that is a parameter itself has none: training would not keep it.
 
     Args:
         weight: ``(D * n, C * n, k, k)`` in float32.
     """
     rows, columns, k, width = weight.shape
-    if k != width or k < 2 or rows < _WORTH_IT or (weight.requires_grad and _is_parameter(weight)):
+    if k != width or k < 2 or rows < _WORTH_IT or is_parameter(weight):
         return None
     for n in ORDERS:
         if rows % n == 0 and columns % n == 0:
             bank = weight.detach().reshape(rows // n, n, columns // n, n, k * k)
             symmetry = _read_off(_mixed(bank))
             if symmetry is not None:
-                return symmetry if _repeats_in_gradient(weight, symmetry) else None
+                return symmetry
     return None
+
+
+def convolve(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, padding: int) -> torch.Tensor | None:
+    """A 2-D convolution of stride 1 in the Fourier basis of its bank's symmetry, or None if that is of no use.
+
+    Where the bank's first row of blocks is a parameter, that learns at once, and not by way of how the bank was
+    computed from it.
+
+    Args:
+        x: ``(B, C * n, H, W)``.
+        weight: ``(D * n, C * n, k, k)``.
+        bias: ``(D * n,)`` or None.
+        padding: rows and columns of zeros on each side.
+    """
+    symmetry = symmetry_of(weight)
+    if symmetry is None:
+        return None
+    parameters = parameters_of(weight)
+    if not learns_alike(weight, parameters, symmetry):
+        return None
+    first = symmetry.first(weight)
+    if learns_itself(weight, parameters, symmetry):
+        itself = parameters[0].reshape(first.shape)
+        first = itself if torch.equal(itself, first) else first
+    return Convolution.apply(x, first, bias, padding, symmetry)
 
 
 def _mixed(bank: torch.Tensor) -> torch.Tensor:
@@ -288,64 +317,19 @@ def _mixed(bank: torch.Tensor) -> torch.Tensor:
     return (columns @ mixed).view(n, n, kk)
 
 
-def _is_parameter(weight: torch.Tensor) -> bool:
-    return weight.is_leaf or (weight._base is not None and weight._base.is_leaf)
-
-
-def _repeats_in_gradient(weight: torch.Tensor, symmetry: Symmetry) -> bool:
-    """Whether what a bank's parameters learn depends only on what the bank's gradient and its repetitions share."""
-    if not weight.requires_grad:
-        return True
-    parameters = _parameters(weight)
-    if not parameters:
-        return False
-    before = [_checked.get(p) for p in parameters]
-    if all(one is not None and one[0] is symmetry for one in before):
-        return all(same for _, same in before)
-    n, kk = symmetry.n, symmetry.k**2
-    size = (weight.shape[0] // n, n, weight.shape[1] // n, n, kk)
-    any_ = torch.randn(size, generator=torch.Generator().manual_seed(0))
-    shared = symmetry.repeat(symmetry.gathered(any_)) / n
-    got, expected = (
-        torch.autograd.grad(weight, parameters, g.view_as(weight), retain_graph=True, allow_unused=True)
-        for g in (shared, any_)
-    )
-    same = all(
-        a is not None and b is not None and bool((a - b).abs().max() <= _SAME * b.abs().max())
-        for a, b in zip(got, expected, strict=True)
-    )
-    for p in parameters:
-        _checked[p] = (symmetry, same)
-    return same
-
-
-def _parameters(weight: torch.Tensor) -> list[torch.Tensor]:
-    """The parameters from which a bank is computed; none if that takes too many steps to find out."""
-    todo, seen, found = [weight.grad_fn], set(), []
-    while todo and len(seen) < _LARGEST_GRAPH:
-        step = todo.pop()
-        if step is None or step in seen:
-            continue
-        seen.add(step)
-        if hasattr(step, "variable"):
-            found.append(step.variable)
-        todo += [before for before, _ in step.next_functions]
-    return [] if todo else found
-
-
 class Convolution(torch.autograd.Function):
     """A 2-D convolution of stride 1 in the Fourier basis of its bank's symmetry.
 
-    ``x`` is ``(B, C * n, H, W)``, ``weight`` ``(D * n, C * n, k, k)``, ``bias`` ``(D * n,)`` or None, all float32.
+    ``x`` is ``(B, C * n, H, W)``, ``first`` the bank's first row of blocks, ``(D, C, n, k * k)``, ``bias`` ``(D * n,)``
+    or None, all float32.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, padding: int, symmetry: Symmetry
+        ctx: Any, x: torch.Tensor, first: torch.Tensor, bias: torch.Tensor | None, padding: int, symmetry: Symmetry
     ) -> torch.Tensor:
         """Convolve: ``(B, D * n, H', W')``."""
         n, k = symmetry.n, symmetry.k
-        first = weight.unflatten(0, (-1, n))[:, 0].unflatten(1, (-1, n)).flatten(3)  # (D, C, n, k * k)
         ones, twos = symmetry.weights(first)
         sides = [side + 2 * padding - k + 1 for side in x.shape[2:]]
         images = max(1, _LARGEST // (sides[0] * sides[1] * k * k * x.shape[1]))
@@ -358,16 +342,16 @@ class Convolution(torch.autograd.Function):
         y = (parts[0] if len(parts) == 1 else torch.cat(parts)).flatten(1, 2)
         if bias is not None:
             y += bias[:, None, None]
-        ctx.symmetry, ctx.padding, ctx.images, ctx.sizes = symmetry, padding, images, (x.shape, weight.shape)
+        ctx.symmetry, ctx.padding, ctx.images, ctx.size = symmetry, padding, images, x.shape
         ctx.save_for_backward(ones, twos, *seen)
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """The gradients of input, weight and bias; that of the weight is all in the bank's first row of blocks."""
-        (ones, twos, *seen), symmetry, (size, bank) = ctx.saved_tensors, ctx.symmetry, ctx.sizes
-        of_x, of_weight, of_bias, *_ = ctx.needs_input_grad
+        """The gradients of input, first row of blocks and bias."""
+        (ones, twos, *seen), symmetry, size = ctx.saved_tensors, ctx.symmetry, ctx.size
+        of_x, of_first, of_bias, *_ = ctx.needs_input_grad
         n = symmetry.n
         size, of_inputs = torch.Size([size[0], size[1] // n, n, *size[2:]]), []
         of_ones, of_twos = torch.zeros_like(ones), torch.zeros_like(twos)
@@ -376,12 +360,8 @@ class Convolution(torch.autograd.Function):
             if of_x:
                 features = symmetry.product_back(part_, ones, twos)
                 of_inputs.append(symmetry.features_back(features, torch.Size([len(part), *size[1:]]), ctx.padding))
-            if of_weight:
+            if of_first:
                 symmetry.add_weights(part_, seen[i], of_ones, of_twos)
-        grad_weight = None
-        if of_weight:
-            grad_weight = gradient.new_zeros(bank).unflatten(0, (-1, n)).unflatten(2, (-1, n)).flatten(4)
-            grad_weight[:, 0] = symmetry.weights_back(of_ones, of_twos)
-            grad_weight = grad_weight.view(bank)
+        grad_first = symmetry.weights_back(of_ones, of_twos) if of_first else None
         grad_x = torch.cat(of_inputs).flatten(1, 2) if of_x else None
-        return grad_x, grad_weight, gradient.sum((0, 2, 3)) if of_bias else None, None, None
+        return grad_x, grad_first, gradient.sum((0, 2, 3)) if of_bias else None, None, None

@@ -193,3 +193,53 @@ def test_what_a_parameter_learns_is_looked_at_once(seen, monkeypatch):
         for _ in range(3):
             F.conv2d(x, bank(psi), padding=1)
     assert len(seen) == 3 and len(looked) == 2
+
+
+def twice(psi):
+    """A symmetric bank whose first row is no parameter's."""
+    return 2 * bank(psi)
+
+
+def other_order(psi):
+    """A symmetric bank of a parameter that has its numbers in another order, ``(C, D, n, k, k)``."""
+    return bank(psi.reshape(3, 4, 4, 3, 3).transpose(0, 1))
+
+
+def straight_through(psi):
+    """A symmetric bank with a parameter's values that teaches it twice as much."""
+    return bank(psi) + (bank(psi) - bank(psi).detach())
+
+
+@pytest.mark.parametrize(
+    ("made", "itself"), [(bank, True), (twice, False), (other_order, False), (straight_through, False)]
+)
+def test_a_bank_of_a_parameter_itself_is_no_way_round(made, itself, seen):
+    """Does a parameter learn the same at once, and by way of the bank if the bank has other numbers or gradients?"""
+    passed = []
+
+    def watched(psi):
+        whole = made(psi)
+        if whole.dtype == torch.float32:
+            whole.register_hook(passed.append)
+        return whole
+
+    psi, x = numbers(4, 3, 4, 3, 3), numbers(2, 12, 5, 5, seed=1)
+    got = results(watched, psi, x, None, 1, fast=True)
+    expected = results(watched, psi.double(), x.double(), None, 1, fast=False)
+    for a, b in zip(got, expected, strict=True):
+        assert (a - b).abs().max() <= ROUNDING * b.abs().max()
+    looks = 2  # the gradients by which it is found out
+    assert len(seen) == 1 and len(passed) == looks + (not itself)
+
+
+def test_a_parameter_learns_by_way_of_its_bank_once_the_bank_has_other_numbers():
+    """Is a layer learnt rightly that first uses its parameter itself, then three times its numbers?"""
+    psi, x = numbers(4, 3, 4, 3, 3).requires_grad_(), numbers(2, 12, 5, 5, seed=1)
+    for factor in (1, 3):
+        psi.grad = None
+        with kernels("float32"):
+            F.conv2d(x, bank(factor * psi), padding=1).square().sum().backward()
+        got = psi.grad
+        psi.grad = None
+        F.conv2d(x, bank(factor * psi), padding=1).square().sum().backward()
+        assert (got - psi.grad).abs().max() <= ROUNDING * psi.grad.abs().max()
