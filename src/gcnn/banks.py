@@ -4,6 +4,7 @@ A bank whose numbers repeat can be convolved with fewer multiplications (`gcnn.f
 here of the layer that made it: values are looked at each time, and once how its parameters learn.
 """
 
+import functools
 from typing import NamedTuple, Protocol
 
 import torch
@@ -37,6 +38,12 @@ class _Learning(NamedTuple):
 
 
 _checked = WeakTensorKeyDictionary()  # for parameters: a `_Learning`
+
+
+@functools.lru_cache(maxsize=256)
+def drawn(n: int) -> torch.Tensor:
+    """Fixed random numbers, ``(n,)``: filters mixed by them repeat only what all of the filters do."""
+    return torch.randn(n, generator=torch.Generator().manual_seed(n))
 
 
 def is_parameter(bank: torch.Tensor) -> bool:

@@ -4,8 +4,8 @@ Nothing here knows the course's layers. `kernels` watches which functions a netw
 itself. A 2-D max pool, and a 3-D one that does not pool over its first axis, is computed in channels-last order. Where
 the processor multiplies bfloat16 numbers natively, a 2-D convolution rounds its factors to bfloat16 and sums in
 float32, forward and backward, as a GPU does with TF32. Elsewhere a convolution with the filter bank of a group
-convolution is computed in the group's Fourier basis (`gcnn.fourier`). Everything between such calls is float32, as
-without.
+convolution is computed in the group's Fourier basis (`gcnn.fourier`), and one with isotropic filters by their rings
+(`gcnn.rings`). Everything between such calls is float32, as without.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 from torch.overrides import TorchFunctionMode
 
-from gcnn import fourier
+from gcnn import fourier, rings
 
 # Large tensors in large pages of memory, where the system has them. PyTorch asks once, before its first large tensor.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
@@ -111,7 +111,8 @@ class _Kernels(TorchFunctionMode):
             return _Convolution.apply(x, weight, bias, padding)
         if padding[0] != padding[1] or padding[0] >= weight.shape[2]:
             return None
-        return fourier.convolve(x, weight, bias, padding[0])
+        y = fourier.convolve(x, weight, bias, padding[0])
+        return rings.convolve(x, weight, bias, padding[0]) if y is None else y
 
     def _max_pool2d(
         self,

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 
-from gcnn.banks import SAME, is_parameter, learns_alike, learns_itself, parameters_of
+from gcnn.banks import SAME, drawn, is_parameter, learns_alike, learns_itself, parameters_of
 
 ORDERS = (8, 4)
 """Numbers of elements of the groups that are looked for."""
@@ -311,10 +311,8 @@ def convolve(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, p
 def _mixed(bank: torch.Tensor) -> torch.Tensor:
     """A random mixture of a bank's channels, ``(n, n, k * k)``: it repeats only what all of them do."""
     d, n, c, _, kk = bank.shape
-    generator = torch.Generator().manual_seed(0)
-    rows, columns = torch.randn(d, generator=generator), torch.randn(c, generator=generator)
-    mixed = (rows @ bank.reshape(d, -1)).view(n, c, -1)
-    return (columns @ mixed).view(n, n, kk)
+    mixed = (drawn(d) @ bank.reshape(d, -1)).view(n, c, -1)
+    return (drawn(c) @ mixed).view(n, n, kk)
 
 
 class Convolution(torch.autograd.Function):

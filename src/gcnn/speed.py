@@ -17,7 +17,7 @@ _CHANNELS = (1, 32, 64, 128, 256, 512)
 # Beyond these steps: filter banks, and looking at the validation digits.
 _REST = 1.25
 # As much longer does D4CNN take: it is 4 times as much work, of which a Fourier basis (`gcnn.fourier`) saves more.
-_D4CNN, _D4CNN_IN_FOURIER_BASIS = 3.7, 2.5
+_D4CNN, _D4CNN_IN_FOURIER_BASIS = 3.7, 2.0
 
 
 def expected_seconds(budget: str | Budget = "standard") -> float:
