@@ -12,7 +12,10 @@ from autograder import exports, lms
 from autograder.cli import app
 from autograder.steps import JudgedExecute
 
-PAGES = ("README.md", *(f"docs/{name}.md" for name in ("instructor", "cluster", "postgresql", "exports", "security")))
+PAGES = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("instructor", "cluster", "postgresql", "exports", "security", "speed")),
+)
 COMMAND = re.compile(r"^(?:OMP_NUM_THREADS=\d+ )?(?:\.venv/bin/)?autograder (?![.…])(?P<rest>[a-z][^#…]*)")
 SETTING = re.compile(r"\bc\.([A-Z]\w+)\.(\w+)\b")
 

@@ -52,6 +52,7 @@ def test_page_shows_the_figures(benchmarks):
     assert any(line.startswith("| C4CNN | ours | 30.6 (") and "6.12" in line and "43.2 %" in line for line in lines)
     assert "| C4CNN | 4 | 60 | 95.4 |" in lines
     assert any(line.startswith("| 50 | × 1 | 8 |") and "123" in line for line in lines)
+    assert "every figure is in float32" in text
     assert "C4CNN 60 s to 95.4 %" in text.partition("](pictures/accuracy_against_seconds.png)")[0]
 
 

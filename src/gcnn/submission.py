@@ -67,10 +67,11 @@ def _say_when_saved(notebook: Notebook, seen: Examination) -> None:
     minutes = max(0, int((datetime.datetime.now() - saved).total_seconds() // 60))
     ago = "less than a minute ago" if not minutes else f"{minutes} min ago" if minutes < 90 else f"{saved:%d %B}"
     print(f"Checking {notebook.path}, last saved at {saved:%H:%M:%S} ({ago}).")
-    print(f"Only what is saved counts: if you have changed anything since, {_SAVE}.")
+    _say(f"Only what is saved counts: if you have changed anything since, {_SAVE}.", indent="")
     history = [str(code) for code in session_names().get("In", [])]
     if older := unsaved(seen, history):
-        print(f"Not saved, it seems, or not run since you changed it: {', '.join(map(str, older))}. So {_SAVE}.")
+        which = ", ".join(map(str, older))
+        _say(f"Not saved, it seems, or not run since you changed it: {which}. So {_SAVE}.", indent="")
 
 
 def _say_answers(seen: Examination) -> None:
@@ -85,17 +86,17 @@ def _say_answers(seen: Examination) -> None:
         ),
     ):
         if exercises := seen.exercises(state):
-            print(_wrapped(f"{words}: {'; '.join(map(str, exercises))}."))
+            _say(f"{words}: {'; '.join(map(str, exercises))}.")
     if seen.repeated:
         several = "; ".join(map(str, seen.repeated))
         last = "Keep one of each: as a rule the last before its tests is graded."
-        print(_wrapped(f"Answered in several cells: {several}. {last}"))
+        _say(f"Answered in several cells: {several}. {last}")
 
 
-def _wrapped(text: str) -> str:
-    """A sentence under a point, in lines that fit a notebook: it would break long ones inside words."""
-    indents = {"initial_indent": "   ", "subsequent_indent": "      "}
-    return textwrap.fill(text, 88, **indents, break_long_words=False, break_on_hyphens=False)
+def _say(text: str, indent: str = "   ") -> None:
+    """Print what stands under a point, in lines that fit a notebook: it would break long ones inside words."""
+    indents = {"initial_indent": indent, "subsequent_indent": 6 * " "}
+    print(textwrap.fill(text, 88, **indents, break_long_words=False, break_on_hyphens=False))
 
 
 def _say_cells(seen: Examination) -> None:
@@ -109,15 +110,15 @@ def _say_cells(seen: Examination) -> None:
 
     for word, cells in (("Changed", seen.changed), ("Lost", seen.lost)):
         if tests := some(cells, "tests"):
-            print(f"   {word} test cells. They cost nothing, since the grader uses its own, but they tell you nothing:")
+            _say(f"{word} test cells. They cost nothing, since the grader uses its own, but they tell you nothing:")
             print(_listed(tests))
         if others := some(cells, "given", "training"):
-            print(f"   {word} cells. The grader uses the course's own, so your answers must work with those:")
+            _say(f"{word} cells. The grader uses the course's own, so your answers must work with those:")
             print(_listed(others))
     if len(seen.changed) + len(seen.lost) > len(seen.own) // 2:
-        print("   These are many. Is the notebook of another year or version than the installed package gcnn?")
+        _say("These are many. Is the notebook of another year or version than the installed package gcnn?")
     else:
-        print("   To mend this, copy these cells from the notebook that you got.")
+        _say("To mend this, copy these cells from the notebook that you got.")
 
 
 @contextlib.contextmanager
@@ -139,7 +140,7 @@ def _say_clean_start(seen: Examination) -> None:
         with _progress() as show:
             failing = seen.from_a_clean_start(LIMIT, show)
     except RuntimeError as error:
-        print(f"   This was left out: {error}.")
+        _say(f"This was left out: {error}.")
         return
     except KeyboardInterrupt:
         print("   You stopped this: nothing is known about a clean start.")
@@ -147,9 +148,9 @@ def _say_clean_start(seen: Examination) -> None:
     left_out = ", and those that need an exercise without an answer" if seen.waiting else ""
     ran = f"Tests of trained networks' accuracy{left_out} were left out."
     if not failing:
-        print(f"   Every cell that was run works from top to bottom. {ran}")
+        _say(f"Every cell that was run works from top to bottom. {ran}")
         return
-    print(f"   {'This cell fails' if len(failing) == 1 else 'These cells fail'}. {ran}")
+    _say(f"{'This cell fails' if len(failing) == 1 else 'These cells fail'}. {ran}")
     print(_listed(failing))
 
 
@@ -170,8 +171,8 @@ def _say_file(notebook: Notebook, seen: Examination) -> None:
         _write(target, notebook.data)
     except OSError as error:
         what = "this notebook" if notebook.path is None else notebook.path.name
-        print(
-            f"   It could not be written to {folder} ({error.strerror or error}): download {what} yourself, call it "
+        _say(
+            f"It could not be written to {folder} ({error.strerror or error}): download {what} yourself, call it "
             f"{name}, and hand it in."
         )
         return

@@ -7,12 +7,13 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+import tomllib
 import torch
 
 from autograder import hints
 from autograder.alternatives import FOLDER, alternatives
 from autograder.hinting import defined
-from autograder.mutants.made import TABLES, field_mutants
+from autograder.mutants.made import TABLES, field_mutants, written_mutants
 from gcnn import checks
 from gcnn.diagnosis import course, family
 from gcnn.diagnosis.course import ASKED, outcomes
@@ -209,6 +210,16 @@ def test_every_cause_has_three_sentences_and_its_patterns_know_it():
         for cause in family.causes(key).values():
             assert cause.says and cause.nudge and cause.hint and not cause.says.endswith(".")
     assert hints.unknown_causes() == []
+
+
+def test_each_unseen_mistake_has_causes_that_exist():
+    """Is it written down, for each mistake of the set that no hint was made from, which causes count as right?"""
+    folder = PROJECT / "tests" / "mutants" / "unseen"
+    accepted = tomllib.loads((folder / "causes.toml").read_text(encoding="utf-8"))
+    exercises = {Path(one.operator).stem: one.exercise for one in written_mutants(folder)}
+    assert accepted.keys() == exercises.keys() and len(exercises) >= 30
+    for name, causes in accepted.items():
+        assert causes and set(causes) <= family.causes(exercises[name]).keys(), name
 
 
 @pytest.mark.parametrize("key", ASKED)
