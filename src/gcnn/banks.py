@@ -13,7 +13,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 SAME = 1e-4
 """Of the largest value: what is nearer is equal but for rounding."""
 
-_LARGEST_GRAPH = 200  # steps from parameters to a filter bank
+_LARGEST_GRAPH = 1000  # steps from parameters to a filter bank
 
 
 class Repetition(Protocol):
