@@ -41,9 +41,12 @@ _checked = WeakTensorKeyDictionary()  # for parameters: a `_Learning`
 
 
 @functools.lru_cache(maxsize=256)
-def drawn(n: int) -> torch.Tensor:
-    """Fixed random numbers, ``(n,)``: filters mixed by them repeat only what all of the filters do."""
-    return torch.randn(n, generator=torch.Generator().manual_seed(n))
+def drawn(n: int, seed: int) -> torch.Tensor:
+    """Fixed random numbers, ``(n,)``: filters mixed by them repeat only what all of the filters do.
+
+    Two axes of a bank need two seeds: mixed by the same numbers, what differs with opposite signs would cancel.
+    """
+    return torch.randn(n, generator=torch.Generator().manual_seed(seed))
 
 
 def is_parameter(bank: torch.Tensor) -> bool:

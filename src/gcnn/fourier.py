@@ -311,8 +311,8 @@ def convolve(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, p
 def _mixed(bank: torch.Tensor) -> torch.Tensor:
     """A random mixture of a bank's channels, ``(n, n, k * k)``: it repeats only what all of them do."""
     d, n, c, _, kk = bank.shape
-    mixed = (drawn(d) @ bank.reshape(d, -1)).view(n, c, -1)
-    return (drawn(c) @ mixed).view(n, n, kk)
+    mixed = (drawn(d, 0) @ bank.reshape(d, -1)).view(n, c, -1)
+    return (drawn(c, 1) @ mixed).view(n, n, kk)
 
 
 class Convolution(torch.autograd.Function):

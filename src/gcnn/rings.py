@@ -90,7 +90,7 @@ def rings_of(weight: torch.Tensor) -> Rings | None:
     rows, columns, k, width = weight.shape
     if k != width or columns < _WORTH_IT or is_parameter(weight):
         return None
-    mixed = drawn(rows * columns) @ weight.detach().flatten(0, 1).flatten(1)
+    mixed = drawn(rows * columns, 0) @ weight.detach().flatten(0, 1).flatten(1)
     same = (mixed[:, None] - mixed).abs() <= SAME * mixed.abs().max()
     label = same.int().argmax(1).tolist()  # the first place with the same number
     names = sorted(set(label))

@@ -129,6 +129,14 @@ def _one_filter_changed(psi):
     return whole
 
 
+def _opposite_in_two_channels(psi):
+    whole = bank(psi[:3]).unflatten(1, (3, 4)).unflatten(0, (3, 4)).clone()
+    more = numbers(3, 3, seed=5)
+    whole[0, 1, 1, 2] = whole[0, 1, 1, 2] + more
+    whole[1, 1, 0, 2] = whole[1, 1, 0, 2] - more
+    return whole.flatten(2, 3).flatten(0, 1)
+
+
 def _turned_the_wrong_way_once(psi):
     whole = bank(psi).unflatten(0, (4, 4)).clone()
     whole[:, 1] = whole[:, 1].flip(-1)
@@ -153,6 +161,7 @@ def _zeros(psi):
 OTHERS = [
     _random,
     _one_filter_changed,
+    _opposite_in_two_channels,
     _turned_the_wrong_way_once,
     _copies_that_do_not_learn,
     _weights_of_its_own,
