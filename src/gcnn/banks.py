@@ -19,6 +19,9 @@ _LARGEST_GRAPH = 1000  # steps from parameters to a filter bank
 class Repetition(Protocol):
     """How the numbers of a bank ``(D, C, k, k)`` repeat each other."""
 
+    def first(self, bank: torch.Tensor) -> torch.Tensor:
+        """The numbers of a bank that do not repeat each other."""
+
     def gathered(self, gradient: torch.Tensor) -> torch.Tensor:
         """A bank's gradient, summed onto the numbers that do not repeat each other."""
 
@@ -54,7 +57,30 @@ def is_parameter(bank: torch.Tensor) -> bool:
     return bank.requires_grad and (bank.is_leaf or (bank._base is not None and bank._base.is_leaf))
 
 
-def parameters_of(bank: torch.Tensor) -> list[torch.Tensor]:
+def learnt(bank: torch.Tensor, repetition: Repetition) -> torch.Tensor | None:
+    """The numbers of a bank that a convolution may compute with, and learn, in place of all of it.
+
+    What parameters learn must depend only on the sums of the bank's gradient over what repeats itself; it is looked at
+    once for all of them. Where one parameter is these numbers itself, it learns at once, and not by way of how the bank
+    was computed from it.
+
+    Returns:
+        As `Repetition.first`, or None if the parameters learn otherwise.
+    """
+    first = repetition.first(bank)
+    if not bank.requires_grad:
+        return first
+    parameters = _parameters(bank)
+    found = _learning(bank, parameters, repetition)
+    if not found or not all(one.alike for one in found):
+        return None
+    if len(found) == 1 and found[0].itself:
+        itself = parameters[0].reshape(first.shape)
+        return itself if torch.equal(itself, first) else first
+    return first
+
+
+def _parameters(bank: torch.Tensor) -> list[torch.Tensor]:
     """The parameters from which a bank is computed; none if that takes too many steps to find out."""
     todo, seen, found = [bank.grad_fn], set(), []
     while todo and len(seen) < _LARGEST_GRAPH:
@@ -66,21 +92,6 @@ def parameters_of(bank: torch.Tensor) -> list[torch.Tensor]:
             found.append(step.variable)
         todo += [before for before, _ in step.next_functions]
     return [] if todo else found
-
-
-def learns_alike(bank: torch.Tensor, parameters: list[torch.Tensor], repetition: Repetition) -> bool:
-    """Whether what a bank's parameters learn depends only on the sums of its gradient over what repeats itself.
-
-    Computed once for all of the parameters, from a random gradient.
-    """
-    if not bank.requires_grad:
-        return True
-    return bool(parameters) and all(one.alike for one in _learning(bank, parameters, repetition))
-
-
-def learns_itself(bank: torch.Tensor, parameters: list[torch.Tensor], repetition: Repetition) -> bool:
-    """Whether one parameter holds just the numbers that the bank repeats, and learns the sums of its gradient."""
-    return len(parameters) == 1 and _learning(bank, parameters, repetition)[0].itself
 
 
 def _learning(bank: torch.Tensor, parameters: list[torch.Tensor], repetition: Repetition) -> list[_Learning]:

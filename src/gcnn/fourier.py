@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 
-from gcnn.banks import SAME, drawn, is_parameter, learns_alike, learns_itself, parameters_of
+from gcnn.banks import SAME, drawn, is_parameter, learnt
 
 ORDERS = (8, 4)
 """Numbers of elements of the groups that are looked for."""
@@ -286,9 +286,6 @@ def symmetry_of(weight: torch.Tensor) -> Symmetry | None:
 def convolve(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, padding: int) -> torch.Tensor | None:
     """A 2-D convolution of stride 1 in the Fourier basis of its bank's symmetry, or None if that is of no use.
 
-    Where the bank's first row of blocks is a parameter, that learns at once, and not by way of how the bank was
-    computed from it.
-
     Args:
         x: ``(B, C * n, H, W)``.
         weight: ``(D * n, C * n, k, k)``.
@@ -296,16 +293,8 @@ def convolve(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, p
         padding: rows and columns of zeros on each side.
     """
     symmetry = symmetry_of(weight)
-    if symmetry is None:
-        return None
-    parameters = parameters_of(weight)
-    if not learns_alike(weight, parameters, symmetry):
-        return None
-    first = symmetry.first(weight)
-    if learns_itself(weight, parameters, symmetry):
-        itself = parameters[0].reshape(first.shape)
-        first = itself if torch.equal(itself, first) else first
-    return Convolution.apply(x, first, bias, padding, symmetry)
+    first = None if symmetry is None else learnt(weight, symmetry)
+    return None if first is None else Convolution.apply(x, first, bias, padding, symmetry)
 
 
 def _mixed(bank: torch.Tensor) -> torch.Tensor:

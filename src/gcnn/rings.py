@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 
-from gcnn.banks import SAME, drawn, is_parameter, learns_alike, parameters_of
+from gcnn.banks import SAME, drawn, is_parameter, learnt
 
 _WORTH_IT = 16  # input channels from which fewer multiplications outweigh the adding up
 
@@ -109,9 +109,8 @@ def convolve(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, p
         padding: rows and columns of zeros on each side.
     """
     rings = rings_of(weight)
-    if rings is None or not learns_alike(weight, parameters_of(weight), rings):
-        return None
-    return Convolution.apply(x, rings.first(weight), bias, padding, rings)
+    first = None if rings is None else learnt(weight, rings)
+    return None if first is None else Convolution.apply(x, first, bias, padding, rings)
 
 
 class Convolution(torch.autograd.Function):
