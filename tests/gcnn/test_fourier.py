@@ -3,11 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from convolved import ROUNDING, numbers, results, ways
 
 from gcnn import fourier
 from gcnn.fast import kernels
 
-ROUNDING = 2e-5  # relative to the largest value, in float32
 MOVES = [(f, r) for f in (0, 1) for r in range(4)]  # mirror first, then turn
 
 
@@ -48,33 +48,7 @@ def from_few_channels(monkeypatch):
 @pytest.fixture
 def seen(monkeypatch):
     """The symmetries by which convolutions were computed."""
-    found, apply = [], fourier.Convolution.apply
-
-    def counted(*arguments):
-        found.append(arguments[-1])
-        return apply(*arguments)
-
-    monkeypatch.setattr(fourier.Convolution, "apply", counted)
-    return found
-
-
-def numbers(*size, seed=0):
-    """Random numbers in float32."""
-    return torch.randn(size, generator=torch.Generator().manual_seed(seed))
-
-
-def results(bank, psi, x, bias, padding, fast):
-    """A convolution with ``bank(psi)``, and the gradients of its squares' sum for filters, image and bias."""
-    inputs = [t.clone().requires_grad_() for t in (psi, x) if t is not None]
-    inputs += [] if bias is None else [bias.clone().requires_grad_()]
-    weight, more = bank(inputs[0]), inputs[2:]
-    if fast:
-        with kernels("float32"):
-            y = F.conv2d(inputs[1], weight, *more, padding=padding)
-    else:
-        y = F.conv2d(inputs[1], weight, *more, padding=padding)
-    (y**2).sum().backward()
-    return [y.detach(), *(t.grad for t in inputs)]
+    return ways(fourier, monkeypatch)
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-import torch.nn.functional as F
+from convolved import ROUNDING, numbers, results, ways
 
 from gcnn import rings
 from gcnn.fast import kernels
 
-ROUNDING = 2e-5  # relative to the largest value, in float32
 RINGS = {
     "3x3": [1, 1, 1, 1, 0, 1, 1, 1, 1],
     "corners": [0, 1, 0, 1, 2, 1, 0, 1, 0],
@@ -26,33 +25,13 @@ def from_few_channels(monkeypatch):
 @pytest.fixture
 def seen(monkeypatch):
     """The rings by which convolutions were computed."""
-    found, apply = [], rings.Convolution.apply
-    monkeypatch.setattr(rings.Convolution, "apply", lambda *a: found.append(a[-1]) or apply(*a))
-    return found
-
-
-def numbers(*size, seed=0):
-    """Random numbers in float32."""
-    return torch.randn(size, generator=torch.Generator().manual_seed(seed))
+    return ways(rings, monkeypatch)
 
 
 def bank_of(label):
     """What makes a filter bank ``(D, C, k, k)`` of numbers ``(D, C, rings)``."""
     side = round(len(label) ** 0.5)
     return lambda psi: psi[..., torch.tensor(label)].unflatten(-1, (side, side))
-
-
-def results(bank, psi, x, bias, padding, fast):
-    """A convolution with ``bank(psi)``, and the gradients of its squares' sum for numbers, image and bias."""
-    inputs = [t.clone().requires_grad_() for t in (psi, x, bias) if t is not None]
-    weight, more = bank(inputs[0]), inputs[2:]
-    if fast:
-        with kernels("float32"):
-            y = F.conv2d(inputs[1], weight, *more, padding=padding)
-    else:
-        y = F.conv2d(inputs[1], weight, *more, padding=padding)
-    (y**2).sum().backward()
-    return [y.detach(), *(t.grad for t in inputs)]
 
 
 @pytest.mark.parametrize("label", RINGS.values(), ids=RINGS)
