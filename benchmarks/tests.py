@@ -54,7 +54,7 @@ def chosen(mutants: list[Mutant], arguments: argparse.Namespace) -> list[Mutant]
     return some
 
 
-def prove(source: NotebookNode, mutants: list[Mutant], arguments: argparse.Namespace, console: Console) -> list:
+def prove(source: NotebookNode, mutants: list[Mutant], cache: Path, processes: int, console: Console) -> list:
     """Judge mutants, and show how far it is."""
     columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     counts: collections.Counter = collections.Counter()
@@ -69,8 +69,7 @@ def prove(source: NotebookNode, mutants: list[Mutant], arguments: argparse.Names
             if not console.is_terminal and counts.total() % SAYS_EVERY == 0:
                 console.print(f"{counts.total()} of {len(mutants)}: {dict(counts)}")
 
-        kept = Kept(arguments.cache)
-        return proof.prove(source, mutants, kept, processes=arguments.processes, told=told)
+        return proof.prove(source, mutants, Kept(cache), processes=processes, told=told)
 
 
 def right_answers(source: NotebookNode, runs: int, console: Console) -> tuple[list[tuple[str, int, int]], list[str]]:
@@ -118,7 +117,7 @@ def main() -> None:
         source = read_text(arguments.source)
         mutants = made.all_mutants(source, MUTANTS)
         stale = sorted(made.equivalents().keys() - {mutant.id for mutant in mutants})
-        proofs = prove(source, chosen(mutants, arguments), arguments, console)
+        proofs = prove(source, chosen(mutants, arguments), arguments.cache, arguments.processes, console)
         right, wronged = right_answers(source, arguments.runs, console) if whole else ([], [])
     except CourseError as error:
         sys.exit(f"error: {error}")

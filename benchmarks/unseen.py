@@ -2,7 +2,7 @@
 
 Takes the wrong answers of ``tests/mutants/unseen``. They were written by somebody who knew neither the hidden tests nor
 the checks that hint nor the other wrong answers, and who was asked to avoid the likeliest mistakes. Each is judged as
-`tests.py` judges (``unseen.tests…``), and looked at as a student's check does (``unseen.hints…``). ``causes.toml``
+`tests.py` judges (``unseen.tests…``), and hinted at and counted as by `hints.py` (``unseen.hints…``). ``causes.toml``
 beside them has the causes that count as right, written down before any hint was seen. Nothing in the checks is made
 from them; once hints have been improved with them in view, they tell nothing more, and others must be written.
 
@@ -18,38 +18,14 @@ import tomllib
 from rich.console import Console
 
 import tests
+from autograder import hints
 from autograder.hinting import Answer, observed
-from autograder.mutants.made import written_mutants
+from autograder.mutants.made import model_answers, written_mutants
 from autograder.mutants.page import rows as figures
 from autograder.notebooks import read_text
-from gcnn.diagnosis.course import ASKED
-from gcnn.diagnosis.findings import judged
-from gcnn.diagnosis.outcomes import Outcome
+from gcnn.diagnosis.family import family
 
 FOLDER = results.ROOT / "tests" / "mutants" / "unseen"
-RIGHT, WRONG, UNNAMED, ELSEWHERE, UNNOTICED = "right", "wrong", "unnamed", "elsewhere", "unnoticed"
-
-
-def hint(exercise: str, outcomes: list[Outcome] | str | None, causes: list[str]) -> tuple[str, str]:
-    """What becomes of one wrong answer, and what is said about it.
-
-    Args:
-        exercise: whose answer it is.
-        outcomes: what was seen of it; no list if it did not run.
-        causes: those that count as right.
-    """
-    if not isinstance(outcomes, list):
-        return UNNAMED, outcomes or "it did not run to its end"
-    finding = judged(ASKED[exercise], outcomes)
-    named = [cause.key for cause in finding.causes]
-    said = f"{finding.headline} {named or ''}"
-    if finding.right:
-        return UNNOTICED, said
-    if finding.elsewhere:
-        return ELSEWHERE, said
-    if not named:
-        return UNNAMED, said
-    return (RIGHT if set(named) & set(causes) else WRONG), said
 
 
 def main() -> None:
@@ -61,12 +37,8 @@ def main() -> None:
     source = read_text(results.ROOT / "notebooks" / "gcnn.py")
     accepted = tomllib.loads((FOLDER / "causes.toml").read_text(encoding="utf-8"))
     mutants = {Path(one.operator).stem: one for one in written_mutants(FOLDER)}
-    proofs = tests.prove(
-        source,
-        list(mutants.values()),
-        argparse.Namespace(cache=results.ROOT / "build" / "mutants.jsonl", processes=arguments.processes),
-        Console(),
-    )
+    build = results.ROOT / "build"
+    proofs = tests.prove(source, list(mutants.values()), build / "mutants.jsonl", arguments.processes, Console())
     wanted = ("mutants.killed", "mutants.survived", "mutants.localised_share")
     rows = [{"name": "unseen.total", "value": len(mutants), "unit": "wrong answers"}]
     rows += [
@@ -75,15 +47,18 @@ def main() -> None:
         if row["name"] in wanted
     ]
     answers = [Answer(one.id, one.exercise, one.source) for one in mutants.values()]
-    seen = observed(source, answers, results.ROOT / "build" / "hints.jsonl", arguments.processes)
+    seen = observed(source, answers, build / "hints.jsonl", arguments.processes)
+    models = model_answers(source)
     counts: collections.Counter[str] = collections.Counter()
     for name, one in mutants.items():
-        status, said = hint(one.exercise, seen.get(one.id), accepted[name])
-        counts[status] += 1
-        print(f"{status}: {name}: {said}")
+        known, bases = family(one.exercise), [models[one.exercise]]
+        found = hints.hint(one, seen.get(one.id), known, bases, accepted[name])
+        counts[found.status] += 1
+        causes = [cause.key for cause in found.finding.causes] if found.finding else []
+        print(f"{found.status}: {name}: {found.finding.headline if found.finding else seen.get(one.id)} {causes or ''}")
     rows += [
         {"name": f"unseen.hints.{status}", "value": counts[status], "unit": "wrong answers"}
-        for status in (RIGHT, WRONG, UNNAMED, ELSEWHERE, UNNOTICED)
+        for status in (hints.RIGHT, hints.WRONG, hints.UNNAMED, hints.UNSEEN, hints.NOT_RUN)
     ]
     for row in rows:
         print(f"{row['name']}: {row['value']} {row['unit']}")

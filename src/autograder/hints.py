@@ -167,7 +167,13 @@ def _changed_lines(code: str, bases: Iterable[str]) -> set[int]:
     return found
 
 
-def hint(mutant: Mutant, outcomes: list[Outcome] | str | None, known: Family, bases: Iterable[str]) -> Hint:
+def hint(
+    mutant: Mutant,
+    outcomes: list[Outcome] | str | None,
+    known: Family,
+    bases: Iterable[str],
+    accepted: Iterable[str] | None = None,
+) -> Hint:
     """Judge the hint that a wrong answer gets.
 
     Args:
@@ -175,6 +181,7 @@ def hint(mutant: Mutant, outcomes: list[Outcome] | str | None, known: Family, ba
         outcomes: what was seen of it.
         known: the family that it is compared with.
         bases: the right answers that it may have been made from.
+        accepted: the causes that count as right; by default the one that `covered` has.
     """
     if isinstance(outcomes, str):
         return Hint(mutant, NOT_RUN)
@@ -186,8 +193,8 @@ def hint(mutant: Mutant, outcomes: list[Outcome] | str | None, known: Family, ba
     if finding.elsewhere:
         return Hint(mutant, RIGHT if mutant.mistake.startswith("defines ") else WRONG, finding)
     if finding.causes:
-        cause = covered(mutant.exercise, mutant.mistake)
-        status = RIGHT if cause and cause in {c.key for c in finding.causes} else WRONG
+        right = {covered(mutant.exercise, mutant.mistake)} - {""} if accepted is None else set(accepted)
+        status = RIGHT if right & {cause.key for cause in finding.causes} else WRONG
         return Hint(mutant, status, finding)
     if finding.error and finding.error.line and finding.error.number in _changed_lines(mutant.source, bases):
         return Hint(mutant, RIGHT, finding)
