@@ -48,6 +48,8 @@ from gcnn.training import test_model, train_model
 
 DIGITS = results.ROOT / "src" / "autograder" / "digits" / "hidden.npz"
 CACHE = results.ROOT / "build" / "calibrate.jsonl"
+_MODULES = ("training", "budgets", "selection", "muon", "fast", "fourier", "rings", "banks", "data", "equivariance")
+"""Of gcnn: those that decide a network's accuracy."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,9 +97,7 @@ class Training:
 def _code(network: str) -> str:
     """A hash of the code and the digits that decide a network's accuracy."""
     root = Path(gcnn.__file__).parent
-    paths = [
-        root / name for name in ("training.py", "budgets.py", "fast.py", "fourier.py", "data.py", "equivariance.py")
-    ]
+    paths = [root / f"{name}.py" for name in _MODULES]
     paths += [Path(hidden.__file__), DIGITS, *sorted((root / "digits").iterdir())]
     if network in MISTAKES:
         paths.append(Path(mistakes.__file__))

@@ -1135,6 +1135,7 @@ net, _ = on_stand_ins(C4CNN)  # the course's layers in place of yours: what fail
 x = torch.randn(5, 1, 33, 33, generator=checks.generator("c4cnn"))
 y = predict(net, x)
 checks.shape(y, (5, 10), "The output of C4CNN() for five images")
+checks.shape(predict(net, x[:1]), (1, 10), "The output of C4CNN() for one image")
 three, _ = on_stand_ins(C4CNN, n_classes=3)
 checks.shape(predict(three, x), (5, 3), "The output of C4CNN(n_classes=3) for five images")
 checks.equal(parameter_count(net), 393_290, "The number of parameters", "Are channels, kernel size and biases as described?")
@@ -1343,6 +1344,7 @@ checks.isotropic_cnn(IsotropicCNN)
 net, _ = on_stand_ins(IsotropicCNN)  # the course's layers in place of yours: what fails here is the network itself
 x = torch.randn(5, 1, 33, 33, generator=checks.generator("isotropic-cnn"))
 checks.shape(predict(net, x), (5, 10), "The output of IsotropicCNN() for five images")
+checks.shape(predict(net, x[:1]), (1, 10), "The output of IsotropicCNN() for one image")
 three, _ = on_stand_ins(IsotropicCNN, n_classes=3)
 checks.shape(predict(three, x), (5, 3), "The output of IsotropicCNN(n_classes=3) for five images")
 checks.equal(parameter_count(net), 153_514, "The number of parameters", "Are channels and biases as described?")
@@ -1692,7 +1694,7 @@ r"""
 
 *Goal: fit a normalisation into a network · about 10 minutes · easy*
 
-Build `C4CNN` once more, with a `GroupBatchNorm2d` after each convolution and before its pool. The convolutions keep their bias. There are 393,786 parameters.
+Build `C4CNN` once more, with a `GroupBatchNorm2d`, its `eps` and `momentum` left as they are, after each convolution and before its pool. The convolutions keep their bias. There are 393,786 parameters.
 """
 
 # %% answer="c4cnn-bn"
@@ -1734,6 +1736,7 @@ net, _ = on_stand_ins(C4CNNWithBatchNorm)  # the course's layers in place of you
 x = torch.randn(5, 1, 33, 33, generator=checks.generator("c4cnn-bn"))
 y = predict(net, x)
 checks.shape(y, (5, 10), "The output of C4CNNWithBatchNorm() for five images")
+checks.shape(predict(net, x[:1]), (1, 10), "The output of C4CNNWithBatchNorm() for one image")
 three, _ = on_stand_ins(C4CNNWithBatchNorm, n_classes=3)
 checks.shape(predict(three, x), (5, 3), "The output of C4CNNWithBatchNorm(n_classes=3) for five images")
 checks.equal(parameter_count(net), 393_786, "The number of parameters", "A norm after each convolution, whose biases stay?")
@@ -1828,12 +1831,12 @@ plots.accuracy_by_digits()
 
 # %% [markdown]
 r"""
-Check one point of each curve with your own layers: the next cell trains your `C4CNN` and the ordinary CNN on 500 digits, with a little over a third of the work of the trainings above. Any number from 10 to 10,000 will do.
+Check one point of each curve with your own layers: the next cell trains your `C4CNN` and the ordinary CNN on 200 digits, with a little over a quarter of the work of the trainings above. Any number from 10 to 10,000 will do.
 """
 
 # %% playground=true
 if not GRADING:
-    digits, own = 500, {}
+    digits, own = 200, {}
     torch.manual_seed(1)
     for name, model in {"C4CNN": C4CNN(), "ordinary CNN": PlainCNN()}.items():
         own[name] = {digits: accuracy_from(digits, model, seed=1)}
@@ -1862,7 +1865,7 @@ stand there. From turned digits both networks learn it. And for digits that alwa
 r"""
 ## Your own runs
 
-Can you do better? Change anything: the budget (`train_model(model, budget="full")` takes 30 epochs, "record" turns the training digits anew in each of them as well), the network, the data.
+Can you do better? Change anything: the budget (`train_model(model, budget="full")` takes 30 epochs, "record" turns and stretches the training digits anew in each of them as well), the network, the data.
 Nothing here is graded.
 Choose with the *validation* digits and look at the test digits last: whoever tunes on the test set measures how well they tuned.
 A long run can be interrupted and resumed, as above, with `checkpoint=True`.
@@ -2185,6 +2188,7 @@ net, _ = on_stand_ins(D4CNN)  # the course's layers in place of yours: what fail
 x = torch.randn(5, 1, 33, 33, generator=checks.generator("d4cnn"))
 y = predict(net, x)
 checks.shape(y, (5, 10), "The output of D4CNN() for five images")
+checks.shape(predict(net, x[:1]), (1, 10), "The output of D4CNN() for one image")
 three, _ = on_stand_ins(D4CNN, n_classes=3)
 checks.shape(predict(three, x), (5, 3), "The output of D4CNN(n_classes=3) for five images")
 checks.equal(parameter_count(net), 784_970, "The number of parameters", "Are channels, kernel size and biases as described?")

@@ -180,7 +180,7 @@ def _version(answer: Answer) -> str:
     """A hash of what an answer's outcomes depend on: the answer and the code that looks at it."""
     sums = hashlib.sha256(repr(answer).encode())
     look = ASKED[answer.exercise].look.__module__.rpartition(".")[2]
-    for name in ("diagnosis/outcomes", f"diagnosis/{look}", "probes", "stand_ins"):
+    for name in ("diagnosis/outcomes", "diagnosis/readings", f"diagnosis/{look}", "probes", "stand_ins"):
         text = (resources.files("gcnn") / f"{name}.py").read_text(encoding="utf-8")
         sums.update(normalised(text).encode())
     return sums.hexdigest()[:16]

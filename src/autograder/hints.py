@@ -44,9 +44,10 @@ PUBLIC = {
 }
 """The notebook's public examples."""
 
-TOLD = ("kind", "made", "names", "shape", "classes", "count", "steps", "parameters", "dtype")
-"""Groups of looks at what the notebook says aloud: shapes, names, channels. Of these and of the public examples the
-package holds the right values, and of the few arrays that its pictures show (`autograder.hinting.arrays`)."""
+TOLD = ("kind", "made", "names", "shape", "classes", "count", "steps", "parameters", "dtype", "reaches", "norms")
+"""Groups of looks at what the notebook says aloud: shapes, names, channels; and at what reaches layers, as hashes. Of
+these and of the public examples the package holds the right values, and of the few arrays that its pictures show
+(`autograder.hinting.arrays`)."""
 
 
 @functools.cache

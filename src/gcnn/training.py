@@ -2,7 +2,8 @@
 
 A split is used as whole tensors on the device; there is no loader and no work per image. On a CPU, `gcnn.fast` computes
 some of the network's functions faster. The recipe is Adam with a linear warm-up, a cosine decay to zero and clipped
-gradients: from a fan-in (He) initialisation it neither diverges nor sticks at 10 %, with or without normalisation.
+gradients: from a fan-in (He) initialisation it neither diverges nor sticks at 10 %, with or without normalisation. What
+a long training adds to it, the budget says.
 """
 
 import contextlib
@@ -22,14 +23,17 @@ from torch.utils.data import Dataset
 
 from gcnn.budgets import BUDGETS, Budget
 from gcnn.checkpoint import Checkpoint
-from gcnn.data import MnistRotDataset, turn
+from gcnn.data import MnistRotDataset, deform, turn
 from gcnn.environment import checkpoint_dir, default_device, grading
 from gcnn.fast import kernels, rounds
 from gcnn.history import History
+from gcnn.muon import Muon
 from gcnn.progress import Progress
+from gcnn.selection import selection
 
 WEIGHT_DECAY = 1e-5  # the original's
 LARGEST_GRADIENT = 1.0  # norm over all parameters; longer gradients are scaled down to it
+LOOKS = 200  # validation digits after each epoch, at least
 EVERY = 20  # steps between two looks at the loss: each look waits for the device
 
 
@@ -192,10 +196,23 @@ def _own_file(model: nn.Module, images: torch.Tensor, run: dict[str, Any]) -> Pa
     return checkpoint_dir() / f"{type(model).__name__}-{digest[:10]}.pt"
 
 
-def _state(model: nn.Module, optimizer: torch.optim.Optimizer, history: History) -> dict[str, Any]:
+def _optimizers(model: nn.Module, budget: Budget, device: torch.device) -> list[torch.optim.Optimizer]:
+    """Adam, and for the filters Muon if the budget has it."""
+    weights = [p for p in model.parameters() if p.requires_grad]
+    filters = [p for p in weights if p.dim() > 2] if budget.muon else []
+    others = [p for p in weights if p.dim() <= 2] if filters else weights
+    fused = device.type in ("cpu", "cuda") and all(p.is_floating_point() for p in weights)
+    adam = torch.optim.Adam(others, lr=budget.learning_rate, weight_decay=WEIGHT_DECAY, fused=fused)
+    return [adam, Muon(filters, budget.muon)] if filters else [adam]
+
+
+def _state(
+    model: nn.Module, optimizers: list[torch.optim.Optimizer], history: History, last: torch.Tensor
+) -> dict[str, Any]:
     """All that a training needs to go on."""
     curves = {name: value for name, value in vars(history).items() if isinstance(value, list)}
-    return {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": curves}
+    state = {"model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers], "history": curves}
+    return state if history.budget.share == 1 else {**state, "losses": last}
 
 
 def _train(
@@ -209,16 +226,18 @@ def _train(
     (images, labels), history = train, model.history
     budget, device = history.budget, images.device
     batch_size = min(budget.batch_size, len(labels))
-    per_epoch = len(labels) // batch_size  # the few images that do not fill a batch wait for another epoch
+    chosen_each = max(batch_size, int(budget.share * len(labels)))
+    per_epoch = chosen_each // batch_size  # the few images that do not fill a batch wait for another epoch
     steps = max(1, round(budget.epochs * per_epoch))
-    weights = [p for p in model.parameters() if p.requires_grad]
-    fused = device.type in ("cpu", "cuda") and all(p.is_floating_point() for p in weights)
-    optimizer = torch.optim.Adam(weights, lr=budget.learning_rate, weight_decay=WEIGHT_DECAY, fused=fused)
+    optimizers = _optimizers(model, budget, device)
+    last = torch.full((len(labels),), math.inf, dtype=images.dtype, device=device)  # the last loss of each image
     stored = None if checkpoint is None else checkpoint.load()
     if stored is not None:
         model.load_state_dict(stored["model"])
-        optimizer.load_state_dict(stored["optimizer"])
+        for optimizer, state in zip(optimizers, stored["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
         vars(history).update(stored["history"])
+        last = stored.get("losses", last).to(device)
         done = f"epoch {history.epochs[-1]:.4g} of {budget.epochs:.4g}"
         whole = len(history.step_loss) >= steps
         print(f"{'Loaded' if whole else 'Going on'} from {checkpoint.path}, {done}. Delete the file to start anew.")
@@ -231,19 +250,24 @@ def _train(
     try:
         for epoch in range(first_epoch, math.ceil(steps / per_epoch)):
             torch.manual_seed(seed := history.seed * 100_003 + epoch)  # for dropout, the same after an interruption
-            order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed)).to(device)
-            now = _turned(images, seed) if budget.turned else images
+            order, weight = selection(last, chosen_each, torch.Generator().manual_seed(seed))
+            order, weight = order.to(device), weight.to(device)
+            now = _turned(images[order], seed, budget.stretched).split(batch_size) if budget.turned else None
             todo = min(per_epoch, steps - step)
             losses, right = torch.zeros(todo, device=device), torch.zeros((), dtype=torch.long, device=device)
             for i, batch in enumerate(order[: todo * batch_size].split(batch_size)):
-                x, t = now[batch], labels[batch]
-                optimizer.param_groups[0]["lr"] = lr = budget.rate(step, steps)
-                optimizer.zero_grad(set_to_none=True)
+                x, t = images[batch] if now is None else now[i], labels[batch]
+                for optimizer, largest in zip(optimizers, (budget.learning_rate, budget.muon), strict=False):
+                    optimizer.param_groups[0]["lr"] = largest * budget.course(step, steps)
+                model.zero_grad(set_to_none=True)
                 y = model(x)
-                loss = F.cross_entropy(y, t)
+                each = F.cross_entropy(y, t, reduction="none", label_smoothing=budget.smoothing)
+                loss = (each * weight[batch]).mean()
                 loss.backward()
+                last[batch] = each.detach()
                 nn.utils.clip_grad_norm_(model.parameters(), LARGEST_GRADIENT)
-                optimizer.step()
+                for optimizer in optimizers:
+                    optimizer.step()
                 losses[i] = loss.detach()
                 right += (y.detach().argmax(dim=1) == t).sum()
                 step += 1
@@ -254,20 +278,24 @@ def _train(
             history.step_loss += losses.tolist()
             history.loss.append(losses.mean().item())
             history.train_accuracy.append(100 * right.item() / (todo * batch_size))
-            few = (part[: todo * batch_size] for part in valid)  # looking must not take longer than training did
+            looks = max(LOOKS, todo * batch_size // 4)  # looking must take less time than training did
+            few = (part[:looks] for part in valid)
             history.valid_accuracy.append(_accuracy(model, *few, batch_size=500))
-            history.learning_rate.append(lr)
+            history.learning_rate.append(budget.rate(step - 1, steps))
             history.seconds.append(before + time.perf_counter() - start)
             shown.epoch(history)
             if checkpoint is not None:
-                checkpoint.save(_state(model, optimizer, history))
+                checkpoint.save(_state(model, optimizers, history, last))
     finally:
         shown.close()
 
 
-def _turned(images: torch.Tensor, seed: int) -> torch.Tensor:
-    """All training images, each turned by a random angle, on their device; the angles are the same on any."""
-    angles = 360 * torch.rand(len(images), generator=torch.Generator().manual_seed(seed))
+def _turned(images: torch.Tensor, seed: int, stretched: float) -> torch.Tensor:
+    """Training images, each turned and stretched at random, on their device; they are the same on any."""
+    generator = torch.Generator().manual_seed(seed)
+    if stretched:
+        return torch.cat([deform(part, stretched, generator) for part in images.split(1000)])
+    angles = 360 * torch.rand(len(images), generator=generator)
     return torch.cat([turn(*part) for part in zip(images.split(1000), angles.split(1000), strict=True)])
 
 

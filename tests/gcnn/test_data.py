@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
 from gcnn import data
-from gcnn.data import MODES, MnistRotDataset, pad_digits, turn
+from gcnn.data import MODES, MnistRotDataset, deform, pad_digits, turn
 from gcnn.equivariance import rotate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -276,3 +276,16 @@ def test_torchvision_as_a_source(mnist, tmp_path):
     assert not torch.equal(angles["valid"], angles["train"][:2_000])
     again = MnistRotDataset("valid", source="torchvision", cache=tmp_path)
     assert torch.equal(again.angles, angles["valid"])
+
+
+def test_deformed_images_stay_digits():
+    """Are images turned and stretched, each in another way, the same again from a seed, and within their range?"""
+    images = MnistRotDataset("valid").images[:200]
+    moved = deform(images, 0.15, torch.Generator().manual_seed(0))
+    assert moved.shape == images.shape and moved.dtype == images.dtype
+    assert torch.equal(moved, deform(images, 0.15, torch.Generator().manual_seed(0)))
+    assert images.min() <= moved.min() and moved.max() <= images.max()
+    ink = moved.sum((1, 2, 3)) / images.sum((1, 2, 3))
+    assert ink.std() > 0.05 and ink.mean() == pytest.approx(1, abs=0.1) and ink.min() > 0.6 and ink.max() < 1.5
+    turned = deform(images, 0.0, torch.Generator().manual_seed(0)).sum((1, 2, 3)) / images.sum((1, 2, 3))
+    assert (turned - 1).abs().max() < 0.05  # without stretching the ink stays

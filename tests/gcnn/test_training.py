@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import io
+import math
 import types
 
 import pytest
@@ -11,6 +12,8 @@ from torch import nn
 
 from gcnn import training
 from gcnn.budgets import BUDGETS, Budget
+from gcnn.muon import Muon
+from gcnn.selection import selection
 from gcnn.training import train_model
 
 TINY = Budget("tiny", epochs=3, batch_size=16, learning_rate=1e-2)
@@ -190,6 +193,60 @@ def test_a_budget_may_turn_the_images(data):
     torch.testing.assert_close(first.sum(1), plain.sum(1), rtol=0.02, atol=0)
 
 
+def test_muon_makes_all_directions_count_alike():
+    """Is the step of a filter bank nearly orthogonal, down the gradient, and that of any number of axes?"""
+    torch.manual_seed(0)
+    filters = nn.Parameter(torch.zeros(6, 4, 3, 3, dtype=torch.float64))
+    direction = torch.randn(6, 36, dtype=torch.float64) * torch.logspace(0, -1, 6, dtype=torch.float64)[:, None]
+    filters.grad = direction.view_as(filters).clone()
+    Muon([filters], lr=0.1).step()
+    step = -filters.detach().flatten(1) / 0.1
+    sizes = torch.linalg.svdvals(step)
+    assert sizes.min() > 0.5 and sizes.max() < 1.3
+    assert (step * direction).sum() > 0.5 * step.norm() * direction.norm()
+
+
+def test_a_budget_may_have_muon_for_filters(data):
+    """Does it learn with Muon, and are filters and other weights both changed?"""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(36, 3))
+    before = copy.deepcopy(net.state_dict())
+    train_model(net, dataclasses.replace(TINY, epochs=8, muon=0.02), **data)
+    assert all(not torch.equal(before[name], value) for name, value in net.state_dict().items())
+    assert net.history.valid_accuracy[-1] > 90
+
+
+def test_hard_images_are_never_left_out():
+    """Are all images with a loss above the mean chosen, others at random, and is the weighted mean that of all?"""
+    losses = torch.full((1000,), 0.01)
+    losses[::10] = 1.0
+    generator, means = torch.Generator().manual_seed(0), []
+    values = losses * torch.linspace(0.5, 1.5, 1000)
+    for _ in range(200):
+        chosen, weight = selection(losses, 550, generator)
+        assert len(chosen.unique()) == len(chosen) == 550 and weight.shape == (1000,)
+        assert set(range(0, 1000, 10)) <= set(chosen.tolist())
+        means.append(float((weight * values)[chosen].mean()))
+    assert sum(means) / len(means) == pytest.approx(float(values.mean()), rel=1e-3)
+
+
+@pytest.mark.parametrize("losses", [torch.full((100,), math.inf), torch.linspace(0, 1, 100)])
+def test_all_images_have_the_same_chance_where_most_are_hard_or_unknown(losses):
+    """Is nothing preferred before a loss is known, and where hard images would fill the epoch?"""
+    counts, generator = torch.zeros(100), torch.Generator().manual_seed(0)
+    for _ in range(400):
+        chosen, weight = selection(losses, 50, generator)
+        counts[chosen] += 1
+        assert torch.equal(weight, torch.ones(100))
+    assert counts.sum() == 400 * 50 and counts.min() > 140
+
+
+def test_all_images_are_taken_where_no_share_is_asked_for():
+    """Is an epoch a random order of all images, each counting alike?"""
+    chosen, weight = selection(torch.rand(30), 30, torch.Generator().manual_seed(1))
+    assert chosen.sort().values.tolist() == list(range(30)) and weight.tolist() == [1] * 30
+
+
 def test_the_learning_rate_rises_and_falls(model, data):
     """Does the learning rate start low, reach its largest value once and end near 0?"""
     rates = [TINY.rate(step, 100) for step in range(100)]
@@ -246,11 +303,15 @@ def interrupted_after(epochs: int, monkeypatch) -> None:
     monkeypatch.setattr(training, "_stop_unless_finite", stop)
 
 
-@pytest.mark.parametrize("turned", [False, True])
+LONG = {"turned": True, "stretched": 0.1, "share": 0.6, "smoothing": 0.1, "muon": 0.01}
+
+
+@pytest.mark.parametrize("more", [{}, {"turned": True}, LONG], ids=["plain", "turned", "long"])
 @pytest.mark.parametrize("done", [0, 1, 2])
-def test_resuming_equals_not_having_been_interrupted(model, data, tmp_path, monkeypatch, capsys, done, turned):
+def test_resuming_equals_not_having_been_interrupted(model, data, tmp_path, monkeypatch, capsys, done, more):
     """Is the result the same, to the last bit, from another start of the network, and are the curves whole?"""
-    path, budget = tmp_path / "new" / "run.pt", dataclasses.replace(TINY, turned=turned)
+    path, budget = tmp_path / "new" / "run.pt", dataclasses.replace(TINY, **more)
+    model.insert(0, nn.Conv2d(1, 1, 3, padding=1))
     twin = copy.deepcopy(model)
     train_model(twin, budget, **data)
     with monkeypatch.context() as m, pytest.raises(Interrupt):
@@ -417,7 +478,18 @@ def test_wrong_arguments_are_named(model, data, change, message):
 
 
 @pytest.mark.parametrize(
-    "change", [{"epochs": 0}, {"batch_size": 2.5}, {"learning_rate": float("nan")}, {"warm_up": 1}, {"turned": 1}]
+    "change",
+    [
+        {"epochs": 0},
+        {"batch_size": 2.5},
+        {"learning_rate": float("nan")},
+        {"warm_up": 1},
+        {"turned": 1},
+        {"stretched": 0.1},  # without turned
+        {"share": 0},
+        {"smoothing": 1},
+        {"muon": -1},
+    ],
 )
 def test_impossible_budgets_are_refused(change):
     """Does a budget refuse numbers that no training can use?"""

@@ -13,11 +13,12 @@ import json
 from collections.abc import Iterable
 from importlib import resources
 
-from gcnn.diagnosis import network_rules
-from gcnn.diagnosis.outcomes import Outcome, digest
+from gcnn.diagnosis import network_rules, reading_rules, readings
+from gcnn.diagnosis.outcomes import READ, Outcome, digest
 
 APART = "whether its layers can be exchanged"
 LAYERS, HELD, COUNT = "the layers", "what the layers hold", "the number of parameters"
+REACHES, NORMS = "what reaches the layers", "the settings of its norms"
 """Looks at a network whose right outcomes the notebook gives away."""
 
 MOST = 2  # causes that fit equally well, to be named at all
@@ -130,8 +131,9 @@ def family(exercise: str) -> Family:
 def named(exercise: str, found: Family, outcomes: list[Outcome], right: dict[str, str]) -> list[str]:
     """The causes of what came out, if they can be told: one, or two that fit equally well, or none.
 
-    A known variant that is the same in everything comes first. Then what the layers of a network say, then which groups
-    of looks are wrong, then variants that are the same in some part: where the pixels go, say.
+    A known variant that is the same in everything comes first. Then looks that say all by themselves, what the layers
+    of a network say, or what a filter bank or an action is made of, then which groups of looks are wrong, then variants
+    that are the same in some part: where the pixels go, say.
 
     Args:
         exercise: whose answer it is.
@@ -144,8 +146,6 @@ def named(exercise: str, found: Family, outcomes: list[Outcome], right: dict[str
         return same if len(same) <= MOST else []
     if any("alloc" in o.error or "emory" in o.error or o.digest == "endless" for o in outcomes):
         return []
-    if told := _from_layers(found, outcomes):
-        return [told]
     groups: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         groups.setdefault(outcome.group, []).append(outcome)
@@ -154,9 +154,12 @@ def named(exercise: str, found: Family, outcomes: list[Outcome], right: dict[str
     everywhere = [g for g, some in bad.items() if any(not o.digest.startswith("raises") for o in some)]
     complete = not any(name for name, value in wrong if not value)
     for how, globs, cause in patterns(exercise):
-        if how == "few" and judged and _fits(judged[0], globs) and 16 * len(bad[judged[0]]) <= len(groups[judged[0]]):
-            return [cause]
         if how == "any" and any(_fits(g, globs) for g in everywhere):
+            return [cause]
+    if told := _from_layers(found, outcomes) or _from_reading(exercise, outcomes, right):
+        return told.split()
+    for how, globs, cause in patterns(exercise):
+        if how == "few" and judged and _fits(judged[0], globs) and 16 * len(bad[judged[0]]) <= len(groups[judged[0]]):
             return [cause]
         if how == "part" and [g for g in everywhere if g.startswith("~")] == globs:
             return [cause]
@@ -196,7 +199,7 @@ def _fits(group: str, globs: list[str]) -> bool:
 
 def _from_layers(found: Family, outcomes: list[Outcome]) -> str:
     """The cause that a network's layers tell; nothing for anything else."""
-    texts = {o.name: o.text for o in outcomes if o.name in (LAYERS, HELD)}
+    texts = {o.name: o.text for o in outcomes if o.name in (LAYERS, HELD, REACHES, NORMS)}
     if LAYERS not in texts or LAYERS not in found.expected:
         return ""
     ended = not any(o.digest.startswith("raises") for o in outcomes if o.group in ("ran", "shape"))
@@ -204,7 +207,36 @@ def _from_layers(found: Family, outcomes: list[Outcome]) -> str:
     count = next((o.digest for o in outcomes if o.name == COUNT), "")
     if not any(step.kind == right[0].kind for step in got) and count == found.right.get(COUNT):
         return ""  # its layers do not run as layers, which is no mistake: nothing is known of them
-    return network_rules.cause(got, right, texts.get(HELD, ""), found.expected.get(HELD, ""), ended)
+    if texts.get(NORMS) and texts[NORMS] != found.expected.get(NORMS):
+        return "other-norm"
+    told = network_rules.cause(got, right, texts.get(HELD, ""), found.expected.get(HELD, ""), ended)
+    reached = network_rules.first_wrong(texts.get(REACHES, ""), found.expected.get(REACHES, ""))
+    return told or (network_rules.by_elimination(got, right, reached) if ended and reached is not None else "")
+
+
+def _from_reading(exercise: str, outcomes: list[Outcome], right: dict[str, str]) -> str:
+    """What products, a filter bank or an action tell by what they are made of: causes that the exercise has."""
+    if refusals := [o for o in outcomes if o.group.endswith(", outside")]:
+        judged = [o for o in outcomes if o.judges and right.get(o.name) != o.digest]
+        if judged and all(o in refusals for o in judged):
+            same = {o.name: right.get(o.name) == o.digest for o in refusals}
+            return reading_rules.of_refusals({o.name: o.digest for o in judged}, same)
+    if exercise == "d4":
+        products = [o for o in outcomes if o.group == "product"]
+        same = {o.name: right.get(o.name) == o.digest for o in products}
+        return reading_rules.of_products({o.name: o.text for o in products}, same)
+    wrong = [o for o in outcomes if o.group == READ and o.text and right.get(o.name) != o.digest]
+    if not wrong:
+        return ""
+    moved = [right.get(o.name) == o.digest for o in outcomes if o.group == "~group axis"]
+    if exercise == "isotropic-conv":
+        cause = reading_rules.of_rings(wrong[0].text)
+    elif moved:
+        cause = reading_rules.of_action(readings.told(wrong[0].text), moved)
+    else:
+        text = wrong[0].text
+        cause = reading_rules.of_bank(readings.told(text), text.startswith(readings.JOINED))
+    return " ".join(key for key in cause.split() if key in causes(exercise))
 
 
 def _united(lists: Iterable[Iterable[str]]) -> list[str]:

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from gcnn.diagnosis import family as families
-from gcnn.diagnosis import network_rules
+from gcnn.diagnosis import network_rules, readings
 from gcnn.diagnosis.compared import Maps, Table, compared
 from gcnn.diagnosis.course import ASKED, CLASS, REDEFINED, Asked, outcomes, used_names
 from gcnn.diagnosis.family import Cause
-from gcnn.diagnosis.outcomes import Outcome, own_spaces
+from gcnn.diagnosis.outcomes import READ, Outcome, own_spaces
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +126,17 @@ def _described(bad: Outcome, right: str, expected: str) -> tuple[str, tuple[str,
     return f"{name} is not right.", details
 
 
+def _made_of(found: list[Outcome], right: Mapping[str, str]) -> tuple[str, ...]:
+    """What an answer does, line by line, if that is wrong and can be said in words."""
+    for one in found:
+        if one.group == READ and one.text and right.get(one.name) != one.digest:
+            what, letter = ("y", "r") if one.name.endswith(" makes of y") else ("the weight", "s")
+            lines = readings.rings_in_words(one.text) or readings.in_words(one.text, what, letter)
+            lines += ["degrees are counter-clockwise"] if any("°" in line for line in lines) else []
+            return (f"{one.name}:", *(f"  {line}" for line in lines)) if lines else ()
+    return ()
+
+
 def _unwritten(outcome: Outcome) -> bool:
     return outcome.digest.startswith("raises NotImplementedError")
 
@@ -176,9 +187,12 @@ def judged(
     keys = families.named(asked.key, known, found, right)
     if families.LAYERS in known.expected:
         layers = next((o.text for o in found if o.name == families.LAYERS), "")
+        reached = next((o.text for o in found if o.name == families.REACHES), "")
+        wrong = network_rules.first_wrong(reached, known.expected.get(families.REACHES, ""))
         details += network_rules.first_difference(
-            network_rules.steps(layers), network_rules.steps(known.expected[families.LAYERS])
+            network_rules.steps(layers), network_rules.steps(known.expected[families.LAYERS]), wrong
         )
+    details += _made_of(found, right)
     texts = families.causes(asked.key)
     error = first if first.error and not right.get(first.name, "").startswith("ValueError") else None
     shown = None

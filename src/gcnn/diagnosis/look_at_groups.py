@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import torch
 
-from gcnn.diagnosis.outcomes import Watch, whole_numbers
+from gcnn.diagnosis import readings
+from gcnn.diagnosis.outcomes import READ, Watch, whole_numbers
 
 _TURNS = range(4)
 _PAIRS = [(f, r) for f in (0, 1) for r in _TURNS]
@@ -50,6 +51,12 @@ def _action(watch: Watch, name: str, act: Callable, order: int, elements: list) 
         for g in elements:
             label = f"the {part} of {name}(y, {g})"
             watch.look(label, f"~{part}", lambda g=g, a=axes: _like(act(y.clone(), g), shape).sum(a), judges=False)
+
+    def made_of() -> str:
+        results = [_like(act(y.clone(), g), shape).flatten(0, 1) for g in elements]
+        return readings.parts(y.flatten(0, 1), results)
+
+    watch.look(f"what {name} makes of y", READ, made_of, judges=False)
     for g in elements:
         watch.look(f"{name}(y, {g}) for y of shape {shape}", _part(g), lambda g=g: act(y.clone(), g))
     first = elements[1]

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from gcnn.diagnosis.outcomes import Watch, whole_numbers
+from gcnn.diagnosis import readings
+from gcnn.diagnosis.outcomes import READ, Watch, whole_numbers
 from gcnn.probes import gradients, in_dtype, state, train_mode, with_state
 
 _CONFIGURATIONS = ((3, 1, True), (3, 0, False), (1, 0, True), (2, 1, True), (5, 2, False))
@@ -66,6 +67,17 @@ def _convolution(watch: Watch, make: Callable[..., nn.Module], name: str, x: tor
 
     watch.look(f"the output of {name} after its weights were changed", f"new weights{spare}", again)
 
+    def again_in_evaluation() -> torch.Tensor:
+        trained = train_mode(_with_whole_numbers(layer, 1), True)
+        trained(x)
+        with torch.no_grad():
+            for start, parameter in enumerate(trained.parameters(), start=5):
+                parameter.copy_(whole_numbers(*parameter.shape, start=start))
+        return train_mode(trained, False)(x)
+
+    label = f"the output of {name} in evaluation mode after its weights were changed in training mode"
+    watch.look(label, f"new weights{spare}", again_in_evaluation)
+
     def precise() -> torch.Tensor:
         return (layer(x + 2.0**-30 * whole_numbers(*x.shape, start=4)) - layer(x)) * 2.0**30
 
@@ -90,6 +102,7 @@ def _filters(watch: Watch, layer: nn.Module, name: str, spare: str, banks: bool)
         if isinstance(bank, torch.Tensor):
             ordered = bank.detach().flatten(2).sort(-1).values
             watch.look(f"the values in {label}", "~values", lambda: ordered, judges=False)
+            watch.look(f"what {label} is made of", READ, lambda: readings.rings(layer.weight, bank), judges=False)
         return bank
     kept = []
 
@@ -104,12 +117,15 @@ def _filters(watch: Watch, layer: nn.Module, name: str, spare: str, banks: bool)
     if isinstance(kept[0], (tuple, list)) and len(kept[0]) == 2:
         watch.look(f"the filter bank of {name}", "filter", lambda: kept[0][0])
         watch.look(f"the bias bank of {name}", f"bias{spare}", lambda: kept[0][1])
-        _parts(watch, name, *kept[0])
+        _parts(watch, name, layer, *kept[0])
     return kept[0]
 
 
-def _parts(watch: Watch, name: str, bank: object, bias: object) -> None:
+def _parts(watch: Watch, name: str, layer: nn.Module, bank: object, bias: object) -> None:
     """Look at parts of a bank: its places in the plane, and on the group axis, apart from each other."""
+    if isinstance(bank, torch.Tensor) and bank.shape[-1] == 3:
+        label = f"what the filter bank of {name} is made of"
+        watch.look(label, READ, lambda: readings.bank(layer.weight, bank), judges=False)
     if isinstance(bank, torch.Tensor) and bank.dim() == 6:
         watch.look(f"the plane in the filter bank of {name}", "~plane", lambda: bank.sum(-3), judges=False)
         watch.look(f"the group axes in the filter bank of {name}", "~axes", lambda: bank.sum((-2, -1)), judges=False)

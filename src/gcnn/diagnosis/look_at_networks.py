@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
-from gcnn.diagnosis.outcomes import Watch, whole_numbers
+from gcnn.diagnosis.outcomes import Watch, digest, whole_numbers
 from gcnn.probes import (
     gradients,
     in_dtype,
@@ -69,24 +69,48 @@ def _parameters(net: nn.Module, x: torch.Tensor) -> str:
 def _traced(net: nn.Module, steps: list[str]) -> Iterator[None]:
     """Note which of its convolutions, norms and linear layers get an input of which shape, with negative values or not.
 
-    A layer that runs for the second time is marked by "again".
+    A layer that runs for the second time is marked by "again"; one whose input has values that the layer before did not
+    give, as those that a largest value is taken of do not, by "mixed".
     """
     ran: set[int] = set()
+    last: list[torch.Tensor] = []
 
     def note(module: nn.Module, args: tuple) -> None:
         if len(steps) < _MOST and args and isinstance(args[0], torch.Tensor):
             kind = next(k for k in _KINDS if isinstance(module, k))
             sign = "signed" if bool((args[0] < 0).any()) else "positive"
             again = " again" if id(module) in ran else ""
-            steps.append(f"{kind.__name__} {tuple(args[0].shape)[1:]} {sign}{again}")
+            mixed = " mixed" if last and not bool(torch.isin(args[0][args[0] != 0], last[0]).all()) else ""
+            steps.append(f"{kind.__name__} {tuple(args[0].shape)[1:]} {sign}{again}{mixed}")
             ran.add(id(module))
 
-    hooks = [m.register_forward_pre_hook(note) for m in net.modules() if isinstance(m, _KINDS)]
+    def keep(module: nn.Module, args: tuple, result: object) -> None:
+        last[:] = [result] if isinstance(result, torch.Tensor) else []
+
+    watched = [m for m in net.modules() if isinstance(m, _KINDS)]
+    hooks = [m.register_forward_pre_hook(note) for m in watched] + [m.register_forward_hook(keep) for m in watched]
     try:
         yield
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _reaches(net: nn.Module, x: torch.Tensor) -> str:
+    """A hash of each layer's input, in the order in which they run."""
+    found: list[str] = []
+
+    def note(module: nn.Module, args: tuple) -> None:
+        if len(found) < _MOST and args and isinstance(args[0], torch.Tensor):
+            found.append(digest(args[0]).rpartition(":")[2])
+
+    hooks = [m.register_forward_pre_hook(note) for m in net.modules() if isinstance(m, _KINDS)]
+    try:
+        predict(net, x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return " ".join(found)
 
 
 def _jittered(net: nn.Module) -> nn.Module:
@@ -139,6 +163,7 @@ def network(name: str) -> Callable[..., None]:
         watch.look(f"{name}() with other weights", "weights", prepare)
         if not ready:
             return
+        watch.look("what reaches the layers", "reaches", lambda: _reaches(ready[0], x), judges=False)
         _answers(watch, ready[0], x)
 
     return look
@@ -156,8 +181,14 @@ def _shapes(watch: Watch, kind: type, name: str, net: nn.Module, own_layers: boo
     watch.look(f"the output of {name}(n_classes=3) for five images", "classes", three)
     watch.look("the number of parameters", "count", lambda: parameter_count(net))
     watch.look("what the layers hold", "parameters", lambda: _parameters(net, x), judges=False)
+    watch.look("the settings of its norms", "norms", lambda: _settings(net), judges=False)
     fixed = [n for n, p in net.named_parameters() if not p.requires_grad]
     watch.look("the number of parameters that are not trained", "count", lambda: len(fixed))
+
+
+def _settings(net: nn.Module) -> str:
+    norms = [m for m in net.modules() if isinstance(m, LAYERS["GroupBatchNorm2d"])]
+    return "; ".join(sorted({f"eps {norm.eps}, momentum {norm.momentum}" for norm in norms}))
 
 
 def _form(y: object) -> str:

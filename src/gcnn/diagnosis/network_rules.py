@@ -7,7 +7,7 @@ no known variant. A rule that could mean two mistakes says nothing.
 import dataclasses
 import re
 
-_STEP = re.compile(r"(\w+) \(([\d, ]*)\) (signed|positive)( again)?")
+_STEP = re.compile(r"(\w+) \(([\d, ]*)\) (signed|positive)( again)?( mixed)?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +22,8 @@ class Step:
     """Whether its input had negative values."""
     again: bool
     """Whether it had run before."""
+    mixed: bool = False
+    """Whether its input has values, other than zero, that the layer before it did not give."""
 
     @property
     def is_norm(self) -> bool:
@@ -37,19 +39,28 @@ class Step:
 def steps(text: str) -> list[Step]:
     """The layers that ran, from the text that the look at them gives."""
     found = []
-    for kind, numbers, sign, again in _STEP.findall(text):
+    for kind, numbers, sign, again, mixed in _STEP.findall(text):
         shape = tuple(int(n) for n in re.findall(r"\d+", numbers))
-        found.append(Step(kind, shape, sign == "signed", bool(again)))
+        found.append(Step(kind, shape, sign == "signed", bool(again), bool(mixed)))
     return found
 
 
-def first_difference(got: list[Step], right: list[Step]) -> tuple[str, ...]:
-    """The first layer whose input has another shape than it should, in a sentence; nothing if there is none."""
+def first_difference(got: list[Step], right: list[Step], reached: int | None = None) -> tuple[str, ...]:
+    """The first layer that is another, or that something else reaches than should, in a sentence; nothing if none is.
+
+    Args:
+        got: the layers that ran.
+        right: those that should have.
+        reached: the first layer whose input has wrong values, see `first_wrong`.
+    """
     for number, (mine, its) in enumerate(zip(got, right, strict=False), start=1):
         if mine.kind != its.kind:
             return (f"layer {number} that runs is a {mine.kind}; a {its.kind} is expected there",)
         if mine.shape != its.shape:
             return (f"layer {number}, a {mine.kind}, gets {mine.shape} for each image; {its.shape} is expected",)
+    if reached is not None and 0 < reached < len(got):
+        layer = f"layer {reached + 1}, a {got[reached].kind}"
+        return (f"up to layer {reached} all is right; what reaches {layer}, has the right shape and wrong values",)
     return ()
 
 
@@ -67,8 +78,10 @@ def cause(got: list[Step], right: list[Step], held: str, right_held: str, ended:
     for step in got:
         if step.kind in ("LiftingConv2d", "GroupConv2d") and "D4GroupConv2d" in kinds:
             return "group-of-c4"
+        if step.kind not in kinds and step.is_norm:
+            return "norm-place" if step.shape == right[0].shape else "other-norm"  # no norm of ours fits images
         if step.kind not in kinds:
-            return "other-norm" if step.is_norm else "other-convolution"
+            return "other-convolution"
         if step.again:
             return "too-many-norms" if step.is_norm else "layers-left-out"
     found = _numbers(got, right) if ended else ""
@@ -88,9 +101,39 @@ def _numbers(got: list[Step], right: list[Step]) -> str:
         return "no-norm" if len(norms) < len(its_norms) else "too-many-norms"
     if sum(s.is_linear for s in got) > 1:
         return "extra-layer"
-    if [s.kind for s in mine] != [s.kind for s in its]:
-        return "first-layer"
+    for number, (own, should) in enumerate(zip(mine, its, strict=True)):
+        if own.kind != should.kind:
+            lost = len(own.shape) < len(should.shape)  # the layer got no group axis, so it could be no other
+            return "first-layer" if not number else "group-pool-early" if lost else ""
     return "norm-place" if [s.kind for s in got] != [s.kind for s in right] else ""
+
+
+def first_wrong(text: str, right: str) -> int | None:
+    """Which layer is the first that something wrong reaches, counted from 0; None if there is none.
+
+    Args:
+        text: what reaches the layers, a word for each.
+        right: what should.
+    """
+    pairs = enumerate(zip(text.split(), right.split(), strict=False))
+    return next((number for number, (mine, its) in pairs if mine != its), None)
+
+
+def by_elimination(got: list[Step], right: list[Step], reached: int) -> str:
+    """The cause that is left where all layers are as they should be, and so is the shape and sign of what they get.
+
+    Args:
+        got: the layers that ran.
+        right: those that should have.
+        reached: the first layer that something wrong reaches.
+    """
+    alike = [(s.kind, s.shape, s.signed) for s in got] == [(s.kind, s.shape, s.signed) for s in right]
+    if not alike or not 0 < reached < len(got):
+        return ""
+    step, only = got[reached], [s for s in got if s.mixed]
+    if step.is_linear:
+        return "average-pool" if only == [step] else ""
+    return "" if only or step.is_norm else "pool-window"
 
 
 def _held(text: str, right_text: str) -> str:
@@ -129,7 +172,7 @@ def _shapes(got: list[Step], right: list[Step]) -> str:
         if mine.shape[0] != its.shape[0] or len(mine.shape) != len(its.shape):
             return ""
         if len(its.shape) == 4 and mine.shape[1] != its.shape[1]:
-            return "group-pool-early"
+            return "norm-place" if its.is_norm else "group-pool-early"  # a convolution keeps the group axis as it is
         return "pool-stride" if mine.shape[-1] == got[number - 1].shape[-1] and not mine.is_norm else ""
     return ""
 

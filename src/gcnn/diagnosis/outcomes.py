@@ -21,6 +21,8 @@ import torch
 # What is computed in double precision is right to far more digits. The number is irrational in effect, so that no
 # fraction that occurs lies between two roundings.
 GRAIN = 7390.851332151607
+READ = "reading"
+"""The group of looks that say what something is made of, see `gcnn.diagnosis.readings`; they judge nothing."""
 SECONDS = 60.0  # for all looks at one answer together; a right one needs a few at most
 
 

@@ -1,0 +1,70 @@
+"""How accurate do the course's networks get in a long training, and how long does it take?
+
+    python benchmarks/record.py                        # five seeds each of C4CNN with normalisation and D4CNN: hours
+    python benchmarks/record.py --seeds 1 --network c4cnn_bn
+
+Each seed draws new weights and another order. The trainings run one after the other, so that their seconds are those of
+the whole machine; they are kept in ``build/record.jsonl`` as soon as they are done, and the same command goes on from
+there. ``accuracy.…`` is on the public test digits; ``seconds.…`` is the whole call of `train_model`. Writes
+``benchmarks/results/record.json``, which has all that is kept.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+
+import networks
+import results
+import torch
+from rich.console import Console
+from rich.progress import track
+
+from autograder.kept import Kept
+from gcnn.budgets import BUDGETS
+from gcnn.data import MnistRotDataset
+from gcnn.training import test_model, train_model
+
+NETWORKS, SEEDS = ("c4cnn_bn", "d4cnn"), 5
+
+
+def key(network: str, budget: str, seed: int) -> str:
+    """All by which a training is found again, but for the code of `gcnn.training`: delete the file after a change."""
+    parts = [network, dataclasses.asdict(BUDGETS[budget]), seed, torch.__version__, torch.get_num_threads()]
+    return json.dumps(parts)
+
+
+def measured(network: str, budget: str, seed: int) -> dict[str, float]:
+    """One training's accuracy in percent, and its seconds."""
+    torch.manual_seed(seed)
+    model = train_model(networks.network("ours", network), budget, seed, progress=False)
+    return {"accuracy": test_model(model), "seconds": model.history.seconds[-1]}
+
+
+def main() -> None:
+    """Train what is missing and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", action="append", choices=list(networks.CLASSES), help="may be repeated")
+    parser.add_argument("--budget", choices=list(BUDGETS), default="record")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="trainings of each network")
+    arguments = parser.parse_args()
+    kept = Kept(results.ROOT / "build" / "record.jsonl")
+    MnistRotDataset("train")  # the files are in the system's cache from here on
+    runs = [(n, arguments.budget, s) for s in range(arguments.seeds) for n in arguments.network or NETWORKS]
+    console = Console() if sys.stdout.isatty() else Console(width=120)
+    for run in track([run for run in runs if key(*run) not in kept], "training", console=console):
+        kept[key(*run)] = measured(*run)
+        console.print(f"{run}: {kept[key(*run)]}")
+    rows = []
+    for network in dict.fromkeys(run[0] for run in runs):
+        done = [kept[key(*run)] for run in runs if run[0] == network]
+        name, epochs = f"{network}.{arguments.budget}", BUDGETS[arguments.budget].epochs
+        for what, unit in (("accuracy", "percent of the public test digits"), ("seconds", "seconds of train_model")):
+            values = [one[what] for one in done]
+            rows.append({**results.over_seeds(f"{what}.{name}", values, unit), "epochs": epochs})
+            console.print(f"{rows[-1]['name']}: {rows[-1]['value']} {unit}, {rows[-1]['spread']['values']}")
+    results.write(results.FOLDER / "record.json", "benchmarks/record.py", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+# %% [markdown] mistake="builds the network from the C4 layers and averages its answers to the image and to its mirror image"
+
+# %% answer="d4cnn"
+class D4CNN(nn.Module):
+    """A network that is invariant under quarter turns and mirror images of its input: (B, 1, 33, 33) to (B, n_classes)."""
+
+    def __init__(self, n_classes: int = 10):
+        super().__init__()
+        channels = [8, 16, 32, 64, 128]
+        layers = [LiftingConv2d(1, channels[0], 3, padding=1)]
+        for before, after in zip(channels, channels[1:]):
+            layers += [nn.MaxPool3d((1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1)), nn.ReLU()]
+            layers += [GroupConv2d(before, after, 3, padding=1)]
+        layers += [nn.MaxPool3d((4, 3, 3), stride=(1, 1, 1)), nn.ReLU(), nn.Flatten()]
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Linear(channels[-1], n_classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map images (B, 1, 33, 33) to one number per class, (B, n_classes)."""
+        # the layers see to the turns, the average sees to the mirror images
+        answers = [self.classifier(self.features(image)) for image in (x, reflect(x))]
+        return (answers[0] + answers[1]) / 2
