@@ -4,6 +4,7 @@ Everything goes to stdout, because nbgrader counts anything on stderr as a failu
 """
 
 import sys
+import time
 from typing import Any
 
 from torch import nn
@@ -11,6 +12,8 @@ from tqdm import tqdm
 
 from gcnn.environment import grading, in_notebook
 from gcnn.history import History
+
+DRAWING = 0.05  # share of a training's time that its growing curve may take
 
 
 class Progress:
@@ -30,6 +33,7 @@ class Progress:
         bar = {"total": steps, "initial": first, "desc": type(model).__name__, "unit": "step", "ncols": 100}
         self.bar = tqdm(**bar, file=sys.stdout) if live else None
         self.valid = ""
+        self.begin, self.drawing, self.behind = time.perf_counter(), 0.0, False
 
     def update(self, step: int, loss: float) -> None:
         """Show that so many steps are done, and the loss of the last."""
@@ -44,7 +48,9 @@ class Progress:
             self.update(self.bar.n, history.loss[-1])
             self.bar.refresh()
         if self.curves and history.budget.epochs > 1:
-            self._draw()
+            self.behind = True
+            if self.drawing <= DRAWING * (time.perf_counter() - self.begin):  # epochs of a few digits take no time
+                self._draw()
         if self.lines:
             done, of = history.epochs[-1], history.budget.epochs
             text = f"epoch {done:.4g} of {of:.4g}: loss {history.loss[-1]:.3f}{self.valid}, {history.seconds[-1]:.0f} s"
@@ -55,13 +61,18 @@ class Progress:
 
         from gcnn import plots  # not above: what draws networks imports what trains them
 
+        begin = time.perf_counter()
         picture: Any = plots.history({type(self.model).__name__: self.model})
         if self.display is None:
             self.display = display(picture, display_id=True)
         else:
             self.display.update(picture)
+        self.behind = False
+        self.drawing += time.perf_counter() - begin
 
     def close(self) -> None:
-        """Leave the bar and the curves as they are."""
+        """Leave the bar and the curves as they are, whole."""
+        if self.behind:
+            self._draw()
         if self.bar is not None:
             self.bar.close()

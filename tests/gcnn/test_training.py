@@ -280,6 +280,25 @@ def test_a_terminal_gets_a_bar_on_stdout(model, data, capsys, monkeypatch):
     assert "100%" in printed.out and "validation" in printed.out
 
 
+def test_the_growing_curve_takes_a_small_share_of_the_time(model, data, monkeypatch):
+    """Is the curve drawn seldom where epochs are short, and whole in the end?"""
+    drawn = []
+
+    class Shown:
+        def update(self, picture):
+            drawn.append(picture.alt)
+
+    def display(picture, display_id):
+        drawn.append(picture.alt)
+        return Shown()
+
+    monkeypatch.setattr("gcnn.progress.in_notebook", lambda: True)
+    monkeypatch.setattr("IPython.display.display", display)
+    train_model(model, dataclasses.replace(TINY, epochs=40), **data)
+    assert 2 <= len(drawn) < 20
+    assert "after 1 epoch" in drawn[0] and "after 40 epochs" in drawn[-1]
+
+
 def test_progress_can_be_silenced(model, data, capsys):
     """Does progress=False print nothing?"""
     train_model(model, TINY, progress=False, **data)
