@@ -33,7 +33,7 @@ from gcnn.selection import selection
 
 WEIGHT_DECAY = 1e-5  # the original's
 LARGEST_GRADIENT = 1.0  # norm over all parameters; longer gradients are scaled down to it
-LOOKS = 200  # validation digits after each epoch, at least
+LOOKS = 200  # validation digits after each epoch, at least, if it was not shorter than that
 EVERY = 20  # steps between two looks at the loss: each look waits for the device
 
 
@@ -278,7 +278,8 @@ def _train(
             history.step_loss += losses.tolist()
             history.loss.append(losses.mean().item())
             history.train_accuracy.append(100 * right.item() / (todo * batch_size))
-            looks = max(LOOKS, todo * batch_size // 4)  # looking must take less time than training did
+            trained = todo * batch_size  # looking must take less time than training did
+            looks = min(trained, max(LOOKS, trained // 4))
             few = (part[:looks] for part in valid)
             history.valid_accuracy.append(_accuracy(model, *few, batch_size=500))
             history.learning_rate.append(budget.rate(step - 1, steps))

@@ -62,7 +62,7 @@ MISTAKES = [
         "rotate-p4",
         ".roll(r, -3)",
         "[..., [max(s - r, 0) for s in range(4)], :, :]",
-        "lost-values",
+        "lost-values changes-input",
         "in the order 0 0 1 2",
     ),
     ("rotate-p4", ".roll(r, -3)", "[..., [(r - s) % 4 for s in range(4)], :, :]", "offset", "r = 0: y, its group axis"),

@@ -296,7 +296,7 @@ def test_the_growing_curve_takes_a_small_share_of_the_time(model, data, monkeypa
     monkeypatch.setattr("IPython.display.display", display)
     train_model(model, dataclasses.replace(TINY, epochs=40), **data)
     assert 2 <= len(drawn) < 20
-    assert "after 1 epoch" in drawn[0] and "after 40 epochs" in drawn[-1]
+    assert "after 40 epochs" in drawn[-1]
 
 
 def test_progress_can_be_silenced(model, data, capsys):
@@ -398,7 +398,7 @@ def test_a_grader_passes_over_the_file_without_a_word(model, data, tmp_path, mon
 
 
 def test_a_notebook_gets_a_curve_that_grows(model, data, monkeypatch):
-    """Are the curves shown after the first epoch and brought up to date after each of the others, in one place?"""
+    """Are the curves shown after the first epoch and brought up to date in one place, at the latest in the end?"""
     shown = []
 
     class Handle:
@@ -418,8 +418,9 @@ def test_a_notebook_gets_a_curve_that_grows(model, data, monkeypatch):
         "IPython.display.display", lambda picture, display_id: shown.append(("new", picture)) or Handle()
     )
     train_model(model, TINY, **data)
-    assert [kind for kind, _ in shown] == ["new", "update", "update"]
-    assert all(picture.alt for _, picture in shown)
+    kinds = [kind for kind, _ in shown]
+    assert kinds[0] == "new" and len(kinds) > 1 and set(kinds[1:]) == {"update"}
+    assert "after 1 epoch" in shown[0][1].alt and "after 3 epochs" in shown[-1][1].alt
 
 
 @pytest.mark.parametrize("by", ["budget", "variable"])
