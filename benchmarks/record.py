@@ -6,39 +6,37 @@
 Each seed draws new weights and another order. The trainings run one after the other, so that their seconds are those of
 the whole machine; they are kept in ``build/record.jsonl`` as soon as they are done, and the same command goes on from
 there. ``accuracy.…`` is on the public test digits; ``seconds.…`` is the whole call of `train_model`. Writes
-``benchmarks/results/record.json``, which has all that is kept.
+``benchmarks/results/record.json``.
 """
 
 import argparse
-import dataclasses
-import json
 import sys
 
 import networks
 import results
 import torch
+from calibrate import Training
 from rich.console import Console
 from rich.progress import track
+from training import trained
 
 from autograder.kept import Kept
 from gcnn.budgets import BUDGETS
 from gcnn.data import MnistRotDataset
-from gcnn.training import test_model, train_model
+from gcnn.environment import default_device
 
 NETWORKS, SEEDS = ("c4cnn_bn", "d4cnn"), 5
 
 
 def key(network: str, budget: str, seed: int) -> str:
-    """All by which a training is found again, but for the code of `gcnn.training`: delete the file after a change."""
-    parts = [network, dataclasses.asdict(BUDGETS[budget]), seed, torch.__version__, torch.get_num_threads()]
-    return json.dumps(parts)
+    """All by which a training is found again: what its accuracy depends on, and the threads that its seconds do."""
+    return f"{Training(network, budget, seed).key} {torch.get_num_threads()}"
 
 
 def measured(network: str, budget: str, seed: int) -> dict[str, float]:
     """One training's accuracy in percent, and its seconds."""
-    torch.manual_seed(seed)
-    model = train_model(networks.network("ours", network), budget, seed, progress=False)
-    return {"accuracy": test_model(model), "seconds": model.history.seconds[-1]}
+    accuracy, seconds, _ = trained(network, BUDGETS[budget], seed, str(default_device()))
+    return {"accuracy": accuracy, "seconds": seconds}
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ BATCH = 50
 ORIGINAL_EPOCHS = 30
 TARGETS = {"93": 93.24, "95": 95.0}  # percent; the first is what the original reports for C4CNN
 ORIGINAL_REACHED = {"c4cnn": ("93",), "c4cnn_bn": ("93", "95")}  # after its 30 epochs, by its own account
-# The budgets that are tried, the course's own among them; the last takes minutes, and is run from one seed only.
+# The budgets that are tried, the course's own among them. `record.py` has the longest, which is another recipe.
 LADDER = tuple(
     BUDGETS[rung] if isinstance(rung, str) else Budget(f"{rung:g} epochs", rung)
     for rung in (0.4, "grading", 1.2, 1.6, 2, 3, "standard", 6, 8)

@@ -33,12 +33,7 @@ def turn(images: torch.Tensor, degrees: float | torch.Tensor) -> torch.Tensor:
     angles = torch.as_tensor(degrees, dtype=images.dtype, device=images.device).flatten().deg2rad()
     if len(angles) not in (1, len(images)):
         raise ValueError(f"there must be 1 angle or {len(images)}, one for each image; got {len(angles)}")
-    cos, sin = angles.expand(len(images)).cos(), angles.expand(len(images)).sin()
-    zero = torch.zeros_like(cos)
-    # affine_grid maps output to input positions (x right, y down): the inverse of a counter-clockwise turn.
-    theta = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return _sampled(images, _rotations(angles.expand(len(images))), "bilinear")
 
 
 def deform(images: torch.Tensor, stretch: float, generator: torch.Generator) -> torch.Tensor:
@@ -55,18 +50,24 @@ def deform(images: torch.Tensor, stretch: float, generator: torch.Generator) -> 
     count = len(images)
     angle, other = (2 * torch.pi * torch.rand(count, generator=generator) for _ in range(2))
     along, across, slant = stretch * (2 * torch.rand(3, count, generator=generator) - 1)
-    zero = torch.zeros(count)
-    stretched = torch.stack([along.exp(), 1.5 * slant, zero, across.exp()], 1).unflatten(1, (2, 2))
+    stretched = torch.stack([along.exp(), 1.5 * slant, torch.zeros(count), across.exp()], 1).unflatten(1, (2, 2))
     axes = _rotations(other)
-    matrices = axes @ stretched @ axes.mT @ _rotations(angle)  # (N, 2, 2)
-    theta = torch.cat([matrices, zero[:, None, None].expand(-1, 2, 1)], 2).to(images)
+    matrices = axes @ stretched @ axes.mT @ _rotations(angle)
+    return _sampled(images, matrices.to(images), "bicubic").clamp(images.min(), images.max())
+
+
+def _sampled(images: torch.Tensor, matrices: torch.Tensor, mode: str) -> torch.Tensor:
+    """Images whose pixels are looked up where a matrix each, ``(N, 2, 2)``, takes their places from the centre."""
+    theta = torch.cat([matrices, torch.zeros_like(matrices[..., :1])], 2)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    moved = F.grid_sample(images, grid, mode="bicubic", padding_mode="zeros", align_corners=False)
-    return moved.clamp(images.min(), images.max())
+    return F.grid_sample(images, grid, mode=mode, padding_mode="zeros", align_corners=False)
 
 
 def _rotations(angles: torch.Tensor) -> torch.Tensor:
-    """Matrices that turn by angles in radians, ``(N,)`` to ``(N, 2, 2)``."""
+    """Matrices for `_sampled` that turn images counter-clockwise by angles in radians, ``(N,)`` to ``(N, 2, 2)``.
+
+    They map output to input positions (x right, y down): the inverse of a counter-clockwise turn.
+    """
     cos, sin = angles.cos(), angles.sin()
     return torch.stack([cos, -sin, sin, cos], 1).unflatten(1, (2, 2))
 

@@ -33,7 +33,7 @@ from gcnn.selection import selection
 
 WEIGHT_DECAY = 1e-5  # the original's
 LARGEST_GRADIENT = 1.0  # norm over all parameters; longer gradients are scaled down to it
-LOOKS = 200  # validation digits after each epoch, at least, if it was not shorter than that
+LOOKS = 200  # validation digits after each epoch, at least; fewer only where the epoch itself had fewer
 EVERY = 20  # steps between two looks at the loss: each look waits for the device
 
 
@@ -257,8 +257,8 @@ def _train(
             losses, right = torch.zeros(todo, device=device), torch.zeros((), dtype=torch.long, device=device)
             for i, batch in enumerate(order[: todo * batch_size].split(batch_size)):
                 x, t = images[batch] if now is None else now[i], labels[batch]
-                for optimizer, largest in zip(optimizers, (budget.learning_rate, budget.muon), strict=False):
-                    optimizer.param_groups[0]["lr"] = largest * budget.course(step, steps)
+                for optimizer in optimizers:
+                    optimizer.param_groups[0]["lr"] = optimizer.defaults["lr"] * budget.course(step, steps)
                 model.zero_grad(set_to_none=True)
                 y = model(x)
                 each = F.cross_entropy(y, t, reduction="none", label_smoothing=budget.smoothing)

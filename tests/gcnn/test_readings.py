@@ -12,7 +12,6 @@ from gcnn.equivariance import reflect, rotate
 
 TURNS = "rotate(self.weight, s) for s in range(4)"
 ACTS = "torch.stack([rotate_p4(self.weight, s) for s in range(4)], dim=1)"
-D4 = "transform_p4m(self.weight, (f, r))"
 MISTAKES = [
     (
         "lifting-conv",

@@ -280,25 +280,6 @@ def test_a_terminal_gets_a_bar_on_stdout(model, data, capsys, monkeypatch):
     assert "100%" in printed.out and "validation" in printed.out
 
 
-def test_the_growing_curve_takes_a_small_share_of_the_time(model, data, monkeypatch):
-    """Is the curve drawn seldom where epochs are short, and whole in the end?"""
-    drawn = []
-
-    class Shown:
-        def update(self, picture):
-            drawn.append(picture.alt)
-
-    def display(picture, display_id):
-        drawn.append(picture.alt)
-        return Shown()
-
-    monkeypatch.setattr("gcnn.progress.in_notebook", lambda: True)
-    monkeypatch.setattr("IPython.display.display", display)
-    train_model(model, dataclasses.replace(TINY, epochs=40), **data)
-    assert 2 <= len(drawn) < 20
-    assert "after 40 epochs" in drawn[-1]
-
-
 def test_progress_can_be_silenced(model, data, capsys):
     """Does progress=False print nothing?"""
     train_model(model, TINY, progress=False, **data)
@@ -397,17 +378,13 @@ def test_a_grader_passes_over_the_file_without_a_word(model, data, tmp_path, mon
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_notebook_gets_a_curve_that_grows(model, data, monkeypatch):
-    """Are the curves shown after the first epoch and brought up to date in one place, at the latest in the end?"""
-    shown = []
+def in_a_notebook(monkeypatch) -> list:
+    """What a notebook shows of a training's curves from now on: "new" or "update", and the picture."""
+    seen = []
 
     class Handle:
         def update(self, picture):
-            shown.append(("update", picture))
-
-    def display(picture, display_id):
-        shown.append(("new", picture))
-        return Handle()
+            seen.append(("update", picture))
 
     class Screen(io.StringIO):
         pass
@@ -415,12 +392,26 @@ def test_a_notebook_gets_a_curve_that_grows(model, data, monkeypatch):
     Screen.__module__ = "ipykernel.iostream"
     monkeypatch.setattr("sys.stdout", Screen())
     monkeypatch.setattr(
-        "IPython.display.display", lambda picture, display_id: shown.append(("new", picture)) or Handle()
+        "IPython.display.display", lambda picture, display_id: seen.append(("new", picture)) or Handle()
     )
+    return seen
+
+
+def test_a_notebook_gets_a_curve_that_grows(model, data, monkeypatch):
+    """Are the curves shown after the first epoch and brought up to date in one place, at the latest in the end?"""
+    shown = in_a_notebook(monkeypatch)
     train_model(model, TINY, **data)
     kinds = [kind for kind, _ in shown]
     assert kinds[0] == "new" and len(kinds) > 1 and set(kinds[1:]) == {"update"}
     assert "after 1 epoch" in shown[0][1].alt and "after 3 epochs" in shown[-1][1].alt
+
+
+def test_the_growing_curve_takes_a_small_share_of_the_time(model, data, monkeypatch):
+    """Is the curve drawn seldom where epochs are short, and whole in the end?"""
+    shown = in_a_notebook(monkeypatch)
+    train_model(model, dataclasses.replace(TINY, epochs=40), **data)
+    assert 2 <= len(shown) < 20
+    assert "after 40 epochs" in shown[-1][1].alt
 
 
 @pytest.mark.parametrize("by", ["budget", "variable"])

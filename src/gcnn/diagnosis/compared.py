@@ -13,6 +13,7 @@ import torch
 
 from gcnn.diagnosis.family import read
 from gcnn.diagnosis.outcomes import Outcome, Watch
+from gcnn.diagnosis.readings import element
 
 ALONG = "along"  # in a list of axes: the one whose maps stand side by side
 _BANKS = {
@@ -118,11 +119,6 @@ def compared(
     return None
 
 
-def _element(number: int, order: int, letter: str = "s") -> str:
-    """What an index on a group axis is called: "s = 1", and for mirror images and turns "(0, 1)"."""
-    return f"{letter} = {number}" if order == 4 else str(divmod(number, 4))
-
-
 def _maps(name: str, got: torch.Tensor, expected: torch.Tensor) -> Maps | None:
     """The first maps that differ, with their names; nothing if no difference is to be seen."""
     axes = list((_BANKS if "filter" in name else _MAPS)[got.dim()])
@@ -139,9 +135,9 @@ def _maps(name: str, got: torch.Tensor, expected: torch.Tensor) -> Maps | None:
         return None
     first, order = tuple(places[0].tolist()), got.shape[-3]
     where = ", ".join(
-        f"{axis} {_element(i, order) if axis == 'output' else i}" for axis, i in zip(axes, first, strict=True)
+        f"{axis} {element(i, order) if axis == 'output' else i}" for axis, i in zip(axes, first, strict=True)
     )
-    tiles = tuple(_element(i, order, letter) for i in range(order)) if order > 1 else ("",)
+    tiles = tuple(element(i, order, letter) for i in range(order)) if order > 1 else ("",)
     return Maps(name, where, tiles, got[first], expected[first], differs[first])
 
 

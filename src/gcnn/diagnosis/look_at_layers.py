@@ -70,10 +70,7 @@ def _convolution(watch: Watch, make: Callable[..., nn.Module], name: str, x: tor
     def again_in_evaluation() -> torch.Tensor:
         trained = train_mode(_with_whole_numbers(layer, 1), True)
         trained(x)
-        with torch.no_grad():
-            for start, parameter in enumerate(trained.parameters(), start=5):
-                parameter.copy_(whole_numbers(*parameter.shape, start=start))
-        return train_mode(trained, False)(x)
+        return train_mode(_with_whole_numbers(trained, 5), False)(x)
 
     label = f"the output of {name} in evaluation mode after its weights were changed in training mode"
     watch.look(label, f"new weights{spare}", again_in_evaluation)

@@ -87,8 +87,16 @@ def _traced(net: nn.Module, steps: list[str]) -> Iterator[None]:
     def keep(module: nn.Module, args: tuple, result: object) -> None:
         last[:] = [result] if isinstance(result, torch.Tensor) else []
 
+    with _hooked(net, note, keep):
+        yield
+
+
+@contextlib.contextmanager
+def _hooked(net: nn.Module, before: Callable, after: Callable | None = None) -> Iterator[None]:
+    """Call something before, and something after, each convolution, norm and linear layer that runs."""
     watched = [m for m in net.modules() if isinstance(m, _KINDS)]
-    hooks = [m.register_forward_pre_hook(note) for m in watched] + [m.register_forward_hook(keep) for m in watched]
+    hooks = [m.register_forward_pre_hook(before) for m in watched]
+    hooks += [m.register_forward_hook(after) for m in watched] if after else []
     try:
         yield
     finally:
@@ -104,12 +112,8 @@ def _reaches(net: nn.Module, x: torch.Tensor) -> str:
         if len(found) < _MOST and args and isinstance(args[0], torch.Tensor):
             found.append(digest(args[0]).rpartition(":")[2])
 
-    hooks = [m.register_forward_pre_hook(note) for m in net.modules() if isinstance(m, _KINDS)]
-    try:
+    with _hooked(net, note):
         predict(net, x)
-    finally:
-        for hook in hooks:
-            hook.remove()
     return " ".join(found)
 
 

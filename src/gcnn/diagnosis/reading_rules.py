@@ -124,16 +124,12 @@ def of_products(texts: Mapping[str, str], right: Mapping[str, bool]) -> str:
     """
     found: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
     for name, text in texts.items():
-        numbers = [int(number) for number in re.findall(r"\d+", name.partition("product")[2])]
+        numbers = _arguments(name)
         result = re.fullmatch(r"\((\d+), (\d+)\)", text)
         if len(numbers) != 4 or result is None or int(result[1]) != (numbers[0] + numbers[2]) % 2:
             return ""  # another mistake than one of signs
         found.setdefault((numbers[0], numbers[2]), []).append((numbers[1], numbers[3], int(result[2])))
-    wrong = {
-        tuple(int(n) for n in re.findall(r"\d+", name.partition("product")[2])[::2])
-        for name in right
-        if not right[name]
-    }
+    wrong = {tuple(_arguments(name)[::2]) for name in right if not right[name]}
     signs = {mirrors: _signs(found[mirrors]) for mirrors in wrong}
     if not wrong or None in signs.values():
         return ""
@@ -165,9 +161,14 @@ def of_refusals(wrong: Mapping[str, str], right: Mapping[str, bool]) -> str:
     return "some-accepted"
 
 
+def _arguments(name: str) -> list[int]:
+    """The numbers in "C4.product(5, 0)" or "D4.product((0, 4), (1, 1))"."""
+    return [int(number) for number in re.findall(r"-?\d+", name.partition("product")[2])]
+
+
 def _is_outside(name: str, place: int) -> bool:
-    """Whether the first or second argument in "C4.product(5, 0)" or "D4.product((0, 4), (1, 1))" is no element."""
-    numbers = [int(number) for number in re.findall(r"-?\d+", name.partition("product")[2])]
+    """Whether the first or second argument of a product is no element."""
+    numbers = _arguments(name)
     if len(numbers) == 2:
         return not 0 <= numbers[place] <= 3
     f, r = numbers[2 * place : 2 * place + 2]

@@ -168,8 +168,12 @@ def in_words(text: str, what: str, letter: str) -> list[str]:
     if not any(part for row in rows for part in row):
         return []
     note = [JOINED.strip()] if text.startswith(JOINED) else []
-    names = [f"{letter} = {i}" if len(rows) == 4 else str(divmod(i, 4)) for i in range(len(rows))]
-    return [*note, *(f"{name}: {_row(row, what)}" for name, row in zip(names, rows, strict=True))]
+    return [*note, *(f"{element(i, len(rows), letter)}: {_row(row, what)}" for i, row in enumerate(rows))]
+
+
+def element(number: int, order: int, letter: str = "s") -> str:
+    """What an index on a group axis is called: "s = 1", and for mirror images and turns "(0, 1)"."""
+    return f"{letter} = {number}" if order == 4 else str(divmod(number, 4))
 
 
 def _row(row: Sequence[Part | None], what: str) -> str:
