@@ -162,8 +162,7 @@ def faults():
 
 
 with kernels():
-    faults()
-    print(faults())
+    print(min(faults() for _ in range(6)))  # a round may still find its place taken by something small, not every one
 """
 
 
