@@ -48,7 +48,7 @@ from gcnn.training import test_model, train_model
 
 DIGITS = results.ROOT / "src" / "autograder" / "digits" / "hidden.npz"
 CACHE = results.ROOT / "build" / "calibrate.jsonl"
-_MODULES = ("training", "budgets", "selection", "muon", "fast", "fourier", "rings", "banks", "data", "equivariance")
+_MODULES = "training budgets selection optimizers fast fourier rings banks data equivariance"
 """Of gcnn: those that decide a network's accuracy."""
 
 
@@ -97,7 +97,7 @@ class Training:
 def _code(network: str) -> str:
     """A hash of the code and the digits that decide a network's accuracy."""
     root = Path(gcnn.__file__).parent
-    paths = [root / f"{name}.py" for name in _MODULES]
+    paths = [root / f"{name}.py" for name in _MODULES.split()]
     paths += [Path(hidden.__file__), DIGITS, *sorted((root / "digits").iterdir())]
     if network in MISTAKES:
         paths.append(Path(mistakes.__file__))

@@ -13,12 +13,12 @@ def numbers(*size, seed=0):
     return torch.randn(size, generator=torch.Generator().manual_seed(seed))
 
 
-def results(bank, psi, x, bias, padding, fast):
+def results(bank, psi, x, bias, padding, fast, precision="float32"):
     """A convolution with ``bank(psi)``, and the gradients of its squares' sum for filters, image and bias."""
     inputs = [t.clone().requires_grad_() for t in (psi, x, bias) if t is not None]
     weight, more = bank(inputs[0]), inputs[2:]
     if fast:
-        with kernels("float32"):
+        with kernels(precision):
             y = F.conv2d(inputs[1], weight, *more, padding=padding)
     else:
         y = F.conv2d(inputs[1], weight, *more, padding=padding)

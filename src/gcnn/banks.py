@@ -100,7 +100,7 @@ def _learning(bank: torch.Tensor, parameters: list[torch.Tensor], repetition: Re
         return before
     some = torch.randn(bank.shape, generator=torch.Generator().manual_seed(0))
     got, expected = (
-        torch.autograd.grad(bank, parameters, gradient, retain_graph=True, allow_unused=True)
+        torch.autograd.grad((bank * gradient).sum(), parameters, retain_graph=True, allow_unused=True)
         for gradient in (repetition.shared(some), some)
     )
     alike = all(a is not None and b is not None and _same(a, b) for a, b in zip(got, expected, strict=True))

@@ -26,7 +26,7 @@ class Budget:
     """Share of the training images that an epoch goes through: all hard ones and a choice of the easy ones, which count
     the more (see `gcnn.selection`)."""
     muon: float = 0.0
-    """Muon's largest learning rate for filters, see `gcnn.muon`; Adam has the others, and all of them if this is 0."""
+    """Muon's largest learning rate for filters, see `gcnn.optimizers`; Adam has the others, and all if this is 0."""
     smoothing: float = 0.0
     """How much of a label's weight is spread over all classes."""
 

@@ -1,11 +1,11 @@
 """The same network, computed faster: what training and testing put in place of PyTorch's slower ways on a CPU.
 
-Nothing here knows the course's layers. `kernels` watches which functions a network calls, and answers three of them
-itself. A 2-D max pool, and a 3-D one that does not pool over its first axis, is computed in channels-last order. Where
-the processor multiplies bfloat16 numbers natively, a 2-D convolution rounds its factors to bfloat16 and sums in
-float32, forward and backward, as a GPU does with TF32. Elsewhere a convolution with the filter bank of a group
-convolution is computed in the group's Fourier basis (`gcnn.fourier`), and one with isotropic filters by their rings
-(`gcnn.rings`). Everything between such calls is float32, as without.
+Nothing here knows the course's layers. `kernels` watches which functions a network calls, and answers some of them
+itself. A 2-D max pool, and a 3-D one that does not pool over its first axis, is computed in channels-last order. A
+convolution with the filter bank of a group convolution is computed in the group's Fourier basis (`gcnn.fourier`), and
+one with isotropic filters by their rings (`gcnn.rings`). Where the processor multiplies bfloat16 numbers natively, 2-D
+convolutions round their factors to bfloat16 and sum in float32, forward and backward, as a GPU does with TF32; there
+only large banks are worth a change of basis, and rings are not. Everything between such calls is float32, as without.
 """
 
 import contextlib
@@ -83,7 +83,13 @@ class _Kernels(TorchFunctionMode):
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
-        own = {F.max_pool2d: self._max_pool2d, F.max_pool3d: self._max_pool3d, F.conv2d: self._conv2d}.get(func)
+        own = {
+            F.batch_norm: self._batch_norm,
+            F.conv2d: self._conv2d,
+            F.max_pool2d: self._max_pool2d,
+            F.max_pool3d: self._max_pool3d,
+            torch.Tensor.view: self._view,
+        }.get(func)
         if own is not None:
             try:
                 result = own(*args, **kwargs)
@@ -92,6 +98,19 @@ class _Kernels(TorchFunctionMode):
             if result is not None:
                 return result
         return func(*args, **kwargs)
+
+    def _batch_norm(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor | None:
+        """PyTorch's own is several times as slow on maps ``(B, C, n, H, W)`` that lie in channels-last order."""
+        return F.batch_norm(x.contiguous(), *args, **kwargs) if _on_cpu(x, 5) and not x.is_contiguous() else None
+
+    def _view(self, x: torch.Tensor, *shape: Any, **kwargs: Any) -> torch.Tensor | None:
+        """What lies in channels-last order has no view of every shape that it would have in PyTorch's own order."""
+        if not self.rounded or x.is_contiguous():
+            return None
+        try:
+            return x.view(*shape, **kwargs)
+        except RuntimeError:
+            return x.contiguous().view(*shape, **kwargs)
 
     def _conv2d(
         self,
@@ -107,12 +126,11 @@ class _Kernels(TorchFunctionMode):
         if not (plain and _on_cpu(x, 4) and _on_cpu(weight, 4) and not isinstance(padding, str)):
             return None
         padding = _sizes(padding, 2)
-        if self.rounded:
-            return _Convolution.apply(x, weight, bias, padding)
-        if padding[0] != padding[1] or padding[0] >= weight.shape[2]:
-            return None
-        y = fourier.convolve(x, weight, bias, padding[0])
-        return rings.convolve(x, weight, bias, padding[0]) if y is None else y
+        y = None
+        if padding[0] == padding[1] < weight.shape[2]:
+            y = fourier.convolve(x, weight, bias, padding[0], torch.bfloat16 if self.rounded else torch.float32)
+            y = rings.convolve(x, weight, bias, padding[0]) if y is None and not self.rounded else y
+        return _Convolution.apply(x, weight, bias, padding) if y is None and self.rounded else y
 
     def _max_pool2d(
         self,
@@ -168,13 +186,13 @@ class _Convolution(torch.autograd.Function):
     def forward(
         ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, padding: list[int]
     ) -> torch.Tensor:
-        """Convolve; the result is in the usual order, since what comes next may be slow on any other."""
+        """Convolve; the result is in channels-last order, in which a pool comes next."""
         ctx.order = _ORDERED if x.is_contiguous() else _LAST
         ctx.padding = padding
         x, weight = x.to(torch.bfloat16, memory_format=_LAST), weight.to(torch.bfloat16)
         ctx.save_for_backward(x, weight)
         y = F.conv2d(x, weight, None if bias is None else bias.to(torch.bfloat16), padding=padding)
-        return y.to(torch.float32, memory_format=_ORDERED)
+        return y.to(torch.float32, memory_format=_LAST)
 
     @staticmethod
     @once_differentiable

@@ -22,7 +22,8 @@ from gcnn.banks import SAME, drawn, is_parameter, learnt
 ORDERS = (8, 4)
 """Numbers of elements of the groups that are looked for."""
 
-_WORTH_IT = 128  # output channels, orientations and all, from which fewer multiplications outweigh the sorting
+# Output channels, orientations and all, from which fewer multiplications outweigh the sorting.
+_WORTH_IT = {torch.float32: 128, torch.bfloat16: 256}
 _LARGEST = 2**24  # numbers in the features of as many images as are computed at a time
 
 
@@ -81,28 +82,29 @@ class Symmetry:
         rows = [first[:, :, self.label[s]][..., self.place[s]] for s in range(self.n)]
         return torch.stack(rows, 1).view(gradient.shape)
 
-    def features(self, x: torch.Tensor, padding: int) -> torch.Tensor:
+    def features(self, x: torch.Tensor, padding: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
         """What the filters look at, sorted into orbits, in the Fourier basis.
 
         Args:
             x: ``(B, C, n, H, W)``.
             padding: rows and columns of zeros on each side.
+            dtype: of the result.
 
         Returns:
             ``(n, B * H' * W', k * k * C)``.
         """
         (b, c, n, h, w), table = x.shape, _table(self, len(x), *x.shape[3:], padding)
-        values = x.new_zeros(b * n * h * w + 1, c)  # the last row is what lies outside
+        values = x.new_zeros(b * n * h * w + 1, c, dtype=dtype)  # the last row is what lies outside
         values[:-1].view(n, b, h, w, c).copy_(x.permute(2, 0, 3, 4, 1))
         seen = values.index_select(0, table.seen).view(n, -1)
-        return (self._to @ seen).view(n, -1, self.k**2 * c)
+        return (self._to.to(dtype) @ seen).view(n, -1, self.k**2 * c)
 
     def features_back(self, gradient: torch.Tensor, size: torch.Size, padding: int) -> torch.Tensor:
         """The gradient of `features` for its input, of this size: ``(B, C, n, H, W)``."""
         (b, c, n, h, w), table = size, _table(self, size[0], *size[3:], padding)
-        seen = (self._from @ gradient.view(n, -1)).view(-1, c)
+        seen = (self._from.to(gradient.dtype) @ gradient.view(n, -1)).view(-1, c)
         values = torch.embedding_bag(seen, table.order, table.starts)[0]  # sums over all places that see a value
-        return values.view(n, b, h, w, c).permute(1, 4, 0, 2, 3).contiguous()
+        return _float(values.view(n, b, h, w, c).permute(1, 4, 0, 2, 3))
 
     def weights(self, first: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """A bank's first row ``(D, C, n, k * k)`` in the Fourier basis.
@@ -144,23 +146,28 @@ class Symmetry:
         self, gradient: torch.Tensor, features: torch.Tensor, ones: torch.Tensor, twos: torch.Tensor
     ) -> None:
         """Add the gradients of `product`, whose own is ``(n, M, D)``, for its weights to ``ones`` and ``twos``."""
-        ones.baddbmm_(features[: self.ones].transpose(1, 2), gradient[: self.ones])
+        ones += torch.bmm(features[: self.ones].transpose(1, 2), gradient[: self.ones])
         for x, row in zip(self._components(features), twos, strict=True):
             for y, to in zip(self._components(gradient), row, strict=True):
-                to.addmm_(x.t(), y)
+                to += x.t() @ y
 
     def _components(self, x: torch.Tensor) -> torch.Tensor:
         """Of ``(n, M, …)`` the parts of size 2, ``(2, twos * M, …)``: a row for each of their components."""
         return x[self.ones :].view(2, self.twos * x.shape[1], x.shape[2])
 
-    def to_basis(self, y: torch.Tensor) -> torch.Tensor:
-        """A map ``(B, D, n, H, W)`` in the Fourier basis, ``(n, B * H * W, D)``."""
-        return (self._to @ y.permute(2, 0, 3, 4, 1).reshape(self.n, -1)).view(self.n, -1, y.shape[1])
+    def to_basis(self, y: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+        """A map ``(B, D, n, H, W)`` in the Fourier basis, ``(n, B * H * W, D)``, of some dtype."""
+        rows = y.permute(2, 0, 3, 4, 1).to(dtype, memory_format=torch.contiguous_format).reshape(self.n, -1)
+        return (self._to.to(dtype) @ rows).view(self.n, -1, y.shape[1])
 
     def from_basis(self, y: torch.Tensor, size: torch.Size) -> torch.Tensor:
         """The map of size ``(B, D, n, H, W)`` of which ``(n, B * H * W, D)`` is the form in the Fourier basis."""
         b, d, n, h, w = size
-        return (self._from @ y.view(n, -1)).view(n, b, h, w, d).permute(1, 4, 0, 2, 3).contiguous()
+        return _float((self._from.to(y.dtype) @ y.view(n, -1)).view(n, b, h, w, d).permute(1, 4, 0, 2, 3))
+
+
+def _float(x: torch.Tensor) -> torch.Tensor:
+    return x.to(torch.float32, memory_format=torch.contiguous_format)
 
 
 class _Table(NamedTuple):
@@ -263,16 +270,17 @@ def _read_off(blocks: torch.Tensor) -> Symmetry | None:
     return symmetry
 
 
-def symmetry_of(weight: torch.Tensor) -> Symmetry | None:
+def symmetry_of(weight: torch.Tensor, dtype: torch.dtype = torch.float32) -> Symmetry | None:
     """How the blocks of a filter bank repeat each other, if they do and a Fourier basis makes its convolution faster.
 
     A bank that is a parameter itself has none: training would not keep it.
 
     Args:
         weight: ``(D * n, C * n, k, k)`` in float32.
+        dtype: of what would be multiplied.
     """
     rows, columns, k, width = weight.shape
-    if k != width or k < 2 or rows < _WORTH_IT or is_parameter(weight):
+    if k != width or k < 2 or rows < _WORTH_IT[dtype] or is_parameter(weight):
         return None
     for n in ORDERS:
         if rows % n == 0 and columns % n == 0:
@@ -283,7 +291,13 @@ def symmetry_of(weight: torch.Tensor) -> Symmetry | None:
     return None
 
 
-def convolve(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, padding: int) -> torch.Tensor | None:
+def convolve(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    padding: int,
+    dtype: torch.dtype = torch.float32,
+) -> torch.Tensor | None:
     """A 2-D convolution of stride 1 in the Fourier basis of its bank's symmetry, or None if that is of no use.
 
     Args:
@@ -291,10 +305,11 @@ def convolve(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, p
         weight: ``(D * n, C * n, k, k)``.
         bias: ``(D * n,)`` or None.
         padding: rows and columns of zeros on each side.
+        dtype: of what is multiplied; the result is float32.
     """
-    symmetry = symmetry_of(weight)
+    symmetry = symmetry_of(weight, dtype)
     first = None if symmetry is None else learnt(weight, symmetry)
-    return None if first is None else Convolution.apply(x, first, bias, padding, symmetry)
+    return None if first is None else Convolution.apply(x, first, bias, padding, dtype, symmetry)
 
 
 def _mixed(bank: torch.Tensor) -> torch.Tensor:
@@ -308,21 +323,27 @@ class Convolution(torch.autograd.Function):
     """A 2-D convolution of stride 1 in the Fourier basis of its bank's symmetry.
 
     ``x`` is ``(B, C * n, H, W)``, ``first`` the bank's first row of blocks, ``(D, C, n, k * k)``, ``bias`` ``(D * n,)``
-    or None, all float32.
+    or None, all float32, as is the result; ``dtype`` is that of the numbers that are multiplied.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, x: torch.Tensor, first: torch.Tensor, bias: torch.Tensor | None, padding: int, symmetry: Symmetry
+        ctx: Any,
+        x: torch.Tensor,
+        first: torch.Tensor,
+        bias: torch.Tensor | None,
+        padding: int,
+        dtype: torch.dtype,
+        symmetry: Symmetry,
     ) -> torch.Tensor:
         """Convolve: ``(B, D * n, H', W')``."""
         n, k = symmetry.n, symmetry.k
-        ones, twos = symmetry.weights(first)
+        ones, twos = (weights.to(dtype) for weights in symmetry.weights(first))
         sides = [side + 2 * padding - k + 1 for side in x.shape[2:]]
         images = max(1, _LARGEST // (sides[0] * sides[1] * k * k * x.shape[1]))
         parts, seen = [], []
         for part in x.unflatten(1, (-1, n)).split(images):
-            features = symmetry.features(part, padding)
+            features = symmetry.features(part, padding, dtype)
             size = torch.Size([len(part), len(first), n, *sides])
             parts.append(symmetry.from_basis(symmetry.product(features, ones, twos), size))
             seen += [features] if ctx.needs_input_grad[1] else []
@@ -341,9 +362,9 @@ class Convolution(torch.autograd.Function):
         of_x, of_first, of_bias, *_ = ctx.needs_input_grad
         n = symmetry.n
         size, of_inputs = torch.Size([size[0], size[1] // n, n, *size[2:]]), []
-        of_ones, of_twos = torch.zeros_like(ones), torch.zeros_like(twos)
+        of_ones, of_twos = (torch.zeros_like(weights, dtype=torch.float32) for weights in (ones, twos))
         for i, part in enumerate(gradient.unflatten(1, (-1, n)).split(ctx.images)):
-            part_ = symmetry.to_basis(part)
+            part_ = symmetry.to_basis(part, ones.dtype)
             if of_x:
                 features = symmetry.product_back(part_, ones, twos)
                 of_inputs.append(symmetry.features_back(features, torch.Size([len(part), *size[1:]]), ctx.padding))
@@ -351,4 +372,4 @@ class Convolution(torch.autograd.Function):
                 symmetry.add_weights(part_, seen[i], of_ones, of_twos)
         grad_first = symmetry.weights_back(of_ones, of_twos) if of_first else None
         grad_x = torch.cat(of_inputs).flatten(1, 2) if of_x else None
-        return grad_x, grad_first, gradient.sum((0, 2, 3)) if of_bias else None, None, None
+        return grad_x, grad_first, gradient.sum((0, 2, 3)) if of_bias else None, None, None, None

@@ -27,7 +27,7 @@ from gcnn.data import MnistRotDataset, deform, turn
 from gcnn.environment import checkpoint_dir, default_device, grading
 from gcnn.fast import kernels, rounds
 from gcnn.history import History
-from gcnn.muon import Muon
+from gcnn.optimizers import Adam, Muon
 from gcnn.progress import Progress
 from gcnn.selection import selection
 
@@ -196,19 +196,16 @@ def _own_file(model: nn.Module, images: torch.Tensor, run: dict[str, Any]) -> Pa
     return checkpoint_dir() / f"{type(model).__name__}-{digest[:10]}.pt"
 
 
-def _optimizers(model: nn.Module, budget: Budget, device: torch.device) -> list[torch.optim.Optimizer]:
+def _optimizers(model: nn.Module, budget: Budget) -> list[Adam | Muon]:
     """Adam, and for the filters Muon if the budget has it."""
     weights = [p for p in model.parameters() if p.requires_grad]
     filters = [p for p in weights if p.dim() > 2] if budget.muon else []
     others = [p for p in weights if p.dim() <= 2] if filters else weights
-    fused = device.type in ("cpu", "cuda") and all(p.is_floating_point() for p in weights)
-    adam = torch.optim.Adam(others, lr=budget.learning_rate, weight_decay=WEIGHT_DECAY, fused=fused)
+    adam = Adam(others, budget.learning_rate, WEIGHT_DECAY)
     return [adam, Muon(filters, budget.muon)] if filters else [adam]
 
 
-def _state(
-    model: nn.Module, optimizers: list[torch.optim.Optimizer], history: History, last: torch.Tensor
-) -> dict[str, Any]:
+def _state(model: nn.Module, optimizers: list[Adam | Muon], history: History, last: torch.Tensor) -> dict[str, Any]:
     """All that a training needs to go on."""
     curves = {name: value for name, value in vars(history).items() if isinstance(value, list)}
     state = {"model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers], "history": curves}
@@ -229,7 +226,7 @@ def _train(
     chosen_each = max(batch_size, int(budget.share * len(labels)))
     per_epoch = chosen_each // batch_size  # the few images that do not fill a batch wait for another epoch
     steps = max(1, round(budget.epochs * per_epoch))
-    optimizers = _optimizers(model, budget, device)
+    optimizers = _optimizers(model, budget)
     last = torch.full((len(labels),), math.inf, dtype=images.dtype, device=device)  # the last loss of each image
     stored = None if checkpoint is None else checkpoint.load()
     if stored is not None:
@@ -257,8 +254,6 @@ def _train(
             losses, right = torch.zeros(todo, device=device), torch.zeros((), dtype=torch.long, device=device)
             for i, batch in enumerate(order[: todo * batch_size].split(batch_size)):
                 x, t = images[batch] if now is None else now[i], labels[batch]
-                for optimizer in optimizers:
-                    optimizer.param_groups[0]["lr"] = optimizer.defaults["lr"] * budget.course(step, steps)
                 model.zero_grad(set_to_none=True)
                 y = model(x)
                 each = F.cross_entropy(y, t, reduction="none", label_smoothing=budget.smoothing)
@@ -267,7 +262,7 @@ def _train(
                 last[batch] = each.detach()
                 nn.utils.clip_grad_norm_(model.parameters(), LARGEST_GRADIENT)
                 for optimizer in optimizers:
-                    optimizer.step()
+                    optimizer.step(budget.course(step, steps))
                 losses[i] = loss.detach()
                 right += (y.detach().argmax(dim=1) == t).sum()
                 step += 1

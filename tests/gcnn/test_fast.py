@@ -112,6 +112,32 @@ def test_convolutions_without_all_gradients(rounded):
     assert weight.grad.shape == weight.shape and x.grad.shape == x.shape
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_a_normalisation_after_a_rounded_convolution_is_the_same(training, rounded):
+    """Does a batch normalisation over a group axis give the same of feature maps that lie in channels-last order?"""
+    norm, x = nn.BatchNorm3d(3).train(training), torch.randn(4, 12, 5, 5, generator=torch.Generator().manual_seed(0))
+    last = x.contiguous(memory_format=torch.channels_last)
+
+    def normalised(x):
+        return norm(x.unflatten(1, (3, 4)))
+
+    assert same(results(normalised, last, precision="auto"), results(normalised, x), 1e-6)
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d(4, 6, 3), nn.MaxPool2d(2)], ids=str)
+def test_the_order_in_memory_stops_no_view(layer, rounded):
+    """Does an answer that writes features.view(B, -1) work here too, whatever order its features lie in?"""
+    x = torch.randn(2, 4, 6, 6, generator=torch.Generator().manual_seed(0))
+
+    def flat(x):
+        y = layer(x)
+        return y.view(len(y), -1)
+
+    assert same(results(flat, x, precision="auto"), results(flat, x), ROUNDING)
+    with kernels("auto"), pytest.raises(RuntimeError, match="invalid for input of size"):
+        x.view(3, 5)
+
+
 def test_indices_are_still_given(rounded):
     """Does a pool that is asked for indices return them?"""
     x = torch.randn(2, 3, 4, 6, 6)

@@ -8,6 +8,7 @@ from convolved import ROUNDING, numbers, results, ways
 from gcnn import fourier
 from gcnn.fast import kernels
 
+HALF = 2e-2  # of the largest value: rounding of factors to bfloat16, which has 8 bits
 MOVES = [(f, r) for f in (0, 1) for r in range(4)]  # mirror first, then turn
 
 
@@ -41,7 +42,7 @@ GROUPS = {"C4": C4, "D4": D4, "Klein": KLEIN}
 @pytest.fixture(autouse=True)
 def from_few_channels(monkeypatch):
     """Small banks will do."""
-    monkeypatch.setattr(fourier, "_WORTH_IT", 8)
+    monkeypatch.setattr(fourier, "_WORTH_IT", dict.fromkeys(fourier._WORTH_IT, 8))
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False, raising=False)
 
 
@@ -67,6 +68,20 @@ def test_it_is_the_same_convolution(group, k, padding, size, with_bias, seen):
     assert len(seen) == 1 and seen[0].n == len(elements)
     for a, b in zip(got, expected, strict=True):
         assert a.shape == b.shape and (a - b).abs().max() <= ROUNDING * b.abs().max()
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("made", ["first", "twice"])
+def test_rounded_factors_give_the_same_up_to_rounding(group, made, seen, monkeypatch):
+    """Where the processor multiplies bfloat16 numbers, are result and gradients as near as their eight bits allow?"""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    elements, factor = GROUPS[group], {"first": 1, "twice": 2}[made]
+    psi, x = numbers(4, 3, len(elements), 3, 3), numbers(2, 3 * len(elements), 5, 5, seed=1)
+    arguments = (lambda p: factor * bank_of(p, elements)), psi, x, numbers(4 * len(elements), seed=2), 1
+    got, expected = results(*arguments, fast=True, precision="auto"), results(*arguments, fast=False)
+    assert len(seen) == 1 and seen[0].n == len(elements)
+    for a, b in zip(got, expected, strict=True):
+        assert a.dtype == b.dtype and 0 < (a - b).abs().max() <= HALF * b.abs().max()
 
 
 def test_products_are_as_small_as_they_can_be():
