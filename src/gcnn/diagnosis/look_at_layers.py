@@ -76,7 +76,8 @@ def _convolution(watch: Watch, make: Callable[..., nn.Module], name: str, x: tor
     watch.look(label, f"new weights{spare}", again_in_evaluation)
 
     def precise() -> torch.Tensor:
-        return (layer(x + 2.0**-30 * whole_numbers(*x.shape, start=4)) - layer(x)) * 2.0**30
+        odd = 2 * x + 1  # no zeros: single precision loses what is added to any of these, in whatever order it sums
+        return (layer(odd + 2.0**-30 * whole_numbers(*x.shape, start=4)) - layer(odd)) * 2.0**30
 
     watch.look(f"the last digits of the output of {name}", "precision", precise)
     cotangent = whole_numbers(*y.shape, start=3)
