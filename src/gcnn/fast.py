@@ -99,9 +99,29 @@ class _Kernels(TorchFunctionMode):
                 return result
         return func(*args, **kwargs)
 
-    def _batch_norm(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor | None:
+    def _batch_norm(
+        self,
+        x: torch.Tensor,
+        running_mean: torch.Tensor | None,
+        running_var: torch.Tensor | None,
+        weight: torch.Tensor | None = None,
+        bias: torch.Tensor | None = None,
+        training: bool = False,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+    ) -> torch.Tensor | None:
         """PyTorch's own is several times as slow on maps ``(B, C, n, H, W)`` that lie in channels-last order."""
-        return F.batch_norm(x.contiguous(), *args, **kwargs) if _on_cpu(x, 5) and not x.is_contiguous() else None
+        if not _on_cpu(x, 5) or x.is_contiguous():
+            return None
+        learnt = weight is not None and bias is not None
+        if not (training and learnt and x.flatten(1, 2).is_contiguous(memory_format=_LAST) and x[:, 0].numel() > 1):
+            return F.batch_norm(x.contiguous(), running_mean, running_var, weight, bias, training, momentum, eps)
+        y, mean, var = _Norm.apply(x, weight, bias, eps)
+        n = x[:, 0].numel()
+        for running, new in ((running_mean, mean), (running_var, var * (n / (n - 1)))):
+            if running is not None:
+                running.lerp_(new, momentum)
+        return y
 
     def _view(self, x: torch.Tensor, *shape: Any, **kwargs: Any) -> torch.Tensor | None:
         """What lies in channels-last order has no view of every shape that it would have in PyTorch's own order."""
@@ -257,3 +277,56 @@ class _Pool(torch.autograd.Function):
         gradient = gradient.contiguous(memory_format=_LAST)
         gradient = torch.ops.aten.max_pool2d_with_indices_backward(gradient, x, *ctx.sizes, [1, 1], False, indices)
         return gradient.contiguous(memory_format=ctx.order), None, None, None, None
+
+
+class _Norm(torch.autograd.Function):
+    """Batch normalisation of ``(B, C, n, H, W)`` per channel, over all other axes, in channels-last order.
+
+    Gives the normalised maps, and each channel's mean and variance in this batch, ``(C,)``.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, eps: float
+    ) -> tuple[torch.Tensor, ...]:
+        """Normalise: two passes for the statistics of each column of a matrix, one for the result."""
+        ctx.n, rows = x.shape[2], _rows(x)
+        of_columns = [t.view(-1, ctx.n) for t in torch.ops.aten.batch_norm_update_stats(x.flatten(1, 2), None, None, 0)]
+        mean = of_columns[0].mean(1)
+        var = (of_columns[1] + (of_columns[0] - mean[:, None]) ** 2).mean(1)
+        steepness = (var + eps).rsqrt()
+        scale = weight * steepness
+        y = torch.addcmul(_columns(bias - mean * scale, ctx.n), rows, _columns(scale, ctx.n))
+        ctx.save_for_backward(x, mean, steepness, scale)
+        ctx.mark_non_differentiable(mean, var)
+        return _maps(y, x.shape), mean, var
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor, *_: Any) -> tuple[torch.Tensor | None, ...]:
+        """The gradients of input, weight and bias."""
+        x, mean, steepness, scale = ctx.saved_tensors
+        rows, of_rows = _rows(x), _rows(gradient)
+        count = rows.numel() / len(mean)
+        of_bias = of_rows.sum(0).view(-1, ctx.n).sum(1)
+        of_weight = steepness * ((of_rows * rows).sum(0).view(-1, ctx.n).sum(1) - mean * of_bias)
+        slope = -scale * steepness * of_weight / count
+        shift = -scale * of_bias / count - slope * mean
+        of_x = torch.addcmul(_columns(shift, ctx.n), of_rows, _columns(scale, ctx.n))
+        return _maps(of_x.addcmul_(rows, _columns(slope, ctx.n)), x.shape), of_weight, of_bias, None
+
+
+def _rows(x: torch.Tensor) -> torch.Tensor:
+    """Maps ``(B, C, n, H, W)`` as a matrix, ``(B * H * W, C * n)``; without copying if they lie in this order."""
+    return x.permute(0, 3, 4, 1, 2).reshape(-1, x.shape[1] * x.shape[2])
+
+
+def _maps(rows: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """The maps of this shape of which a matrix is made, see `_rows`."""
+    b, c, n, h, w = shape
+    return rows.view(b, h, w, c, n).permute(0, 3, 4, 1, 2)
+
+
+def _columns(values: torch.Tensor, n: int) -> torch.Tensor:
+    """A channel's value for each of its n columns."""
+    return values.repeat_interleave(n)
