@@ -99,10 +99,11 @@ def _learning(bank: torch.Tensor, parameters: list[torch.Tensor], repetition: Re
     if all(one is not None and one.repetition is repetition for one in before):
         return before
     some = torch.randn(bank.shape, generator=torch.Generator().manual_seed(0))
-    got, expected = (
-        torch.autograd.grad((bank * gradient).sum(), parameters, retain_graph=True, allow_unused=True)
-        for gradient in (repetition.shared(some), some)
-    )
+    with torch.enable_grad():  # sums, since a gradient for the bank would import PyTorch's compiler, a second of work
+        got, expected = (
+            torch.autograd.grad((bank * gradient).sum(), parameters, retain_graph=True, allow_unused=True)
+            for gradient in (repetition.shared(some), some)
+        )
     alike = all(a is not None and b is not None and _same(a, b) for a, b in zip(got, expected, strict=True))
     sums = repetition.gathered(some)
     itself = alike and len(parameters) == 1 and parameters[0].numel() == sums.numel()

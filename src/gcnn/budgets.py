@@ -72,7 +72,7 @@ BUDGETS = {
     # goes through 55 % of the training images.
     "record": Budget(
         "record",
-        epochs=54,
+        epochs=72,
         batch_size=100,
         learning_rate=6e-3,
         warm_up=0.15,

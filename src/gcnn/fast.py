@@ -3,9 +3,12 @@
 Nothing here knows the course's layers. `kernels` watches which functions a network calls, and answers some of them
 itself. A 2-D max pool, and a 3-D one that does not pool over its first axis, is computed in channels-last order. A
 convolution with the filter bank of a group convolution is computed in the group's Fourier basis (`gcnn.fourier`), and
-one with isotropic filters by their rings (`gcnn.rings`). Where the processor multiplies bfloat16 numbers natively, 2-D
-convolutions round their factors to bfloat16 and sum in float32, forward and backward, as a GPU does with TF32; there
-only large banks are worth a change of basis, and rings are not. Everything between such calls is float32, as without.
+one with isotropic filters by their rings (`gcnn.rings`). Everything between such calls is float32, as without.
+
+Where the processor multiplies bfloat16 numbers natively, 2-D convolutions round what they multiply, and their results,
+to bfloat16, forward and backward; in a Fourier basis also what lies between. Only large banks are worth a change of
+basis there, and rings are not. What a plain convolution or a pool gives lies in channels-last order then, and a batch
+normalisation takes and gives it so.
 """
 
 import contextlib
@@ -80,16 +83,16 @@ class _Kernels(TorchFunctionMode):
     def __init__(self, rounded: bool):
         super().__init__()
         self.rounded = rounded
-
-    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        kwargs = kwargs or {}
-        own = {
+        self._own = {
             F.batch_norm: self._batch_norm,
             F.conv2d: self._conv2d,
             F.max_pool2d: self._max_pool2d,
             F.max_pool3d: self._max_pool3d,
-            torch.Tensor.view: self._view,
-        }.get(func)
+        }
+
+    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        kwargs = kwargs or {}
+        own = self._own.get(func)
         if own is not None:
             try:
                 result = own(*args, **kwargs)
@@ -111,26 +114,17 @@ class _Kernels(TorchFunctionMode):
         eps: float = 1e-5,
     ) -> torch.Tensor | None:
         """PyTorch's own is several times as slow on maps ``(B, C, n, H, W)`` that lie in channels-last order."""
-        if not _on_cpu(x, 5) or x.is_contiguous():
+        last = self.rounded and _on_cpu(x, 5) and x.permute(0, 3, 4, 1, 2).is_contiguous()
+        if not last or x.is_contiguous():
             return None
-        learnt = weight is not None and bias is not None
-        if not (training and learnt and x.flatten(1, 2).is_contiguous(memory_format=_LAST) and x[:, 0].numel() > 1):
+        if not training or weight is None or bias is None or x[:, 0].numel() < 2:
             return F.batch_norm(x.contiguous(), running_mean, running_var, weight, bias, training, momentum, eps)
         y, mean, var = _Norm.apply(x, weight, bias, eps)
         n = x[:, 0].numel()
         for running, new in ((running_mean, mean), (running_var, var * (n / (n - 1)))):
             if running is not None:
                 running.lerp_(new, momentum)
-        return y
-
-    def _view(self, x: torch.Tensor, *shape: Any, **kwargs: Any) -> torch.Tensor | None:
-        """What lies in channels-last order has no view of every shape that it would have in PyTorch's own order."""
-        if not self.rounded or x.is_contiguous():
-            return None
-        try:
-            return x.view(*shape, **kwargs)
-        except RuntimeError:
-            return x.contiguous().view(*shape, **kwargs)
+        return _maps(y, x.shape)
 
     def _conv2d(
         self,
@@ -282,7 +276,7 @@ class _Pool(torch.autograd.Function):
 class _Norm(torch.autograd.Function):
     """Batch normalisation of ``(B, C, n, H, W)`` per channel, over all other axes, in channels-last order.
 
-    Gives the normalised maps, and each channel's mean and variance in this batch, ``(C,)``.
+    Gives the normalised maps as a matrix, see `_rows`, and each channel's mean and variance in this batch, ``(C,)``.
     """
 
     @staticmethod
@@ -299,14 +293,14 @@ class _Norm(torch.autograd.Function):
         y = torch.addcmul(_columns(bias - mean * scale, ctx.n), rows, _columns(scale, ctx.n))
         ctx.save_for_backward(x, mean, steepness, scale)
         ctx.mark_non_differentiable(mean, var)
-        return _maps(y, x.shape), mean, var
+        return y, mean, var
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor, *_: Any) -> tuple[torch.Tensor | None, ...]:
         """The gradients of input, weight and bias."""
         x, mean, steepness, scale = ctx.saved_tensors
-        rows, of_rows = _rows(x), _rows(gradient)
+        rows, of_rows = _rows(x), gradient.contiguous()
         count = rows.numel() / len(mean)
         of_bias = of_rows.sum(0).view(-1, ctx.n).sum(1)
         of_weight = steepness * ((of_rows * rows).sum(0).view(-1, ctx.n).sum(1) - mean * of_bias)

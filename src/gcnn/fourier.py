@@ -167,7 +167,8 @@ class Symmetry:
 
 
 def _float(x: torch.Tensor) -> torch.Tensor:
-    return x.to(torch.float32, memory_format=torch.contiguous_format)
+    """A copy in float32 and in PyTorch's usual order."""
+    return torch.empty(x.shape, device=x.device).copy_(x)
 
 
 class _Table(NamedTuple):
@@ -309,7 +310,10 @@ def convolve(
     """
     symmetry = symmetry_of(weight, dtype)
     first = None if symmetry is None else learnt(weight, symmetry)
-    return None if first is None else Convolution.apply(x, first, bias, padding, dtype, symmetry)
+    if first is None:
+        return None
+    x = x.unflatten(1, (-1, symmetry.n))
+    return Convolution.apply(x, first, bias, padding, dtype, symmetry).flatten(1, 2)  # a view, made where it may be
 
 
 def _mixed(bank: torch.Tensor) -> torch.Tensor:
@@ -322,7 +326,7 @@ def _mixed(bank: torch.Tensor) -> torch.Tensor:
 class Convolution(torch.autograd.Function):
     """A 2-D convolution of stride 1 in the Fourier basis of its bank's symmetry.
 
-    ``x`` is ``(B, C * n, H, W)``, ``first`` the bank's first row of blocks, ``(D, C, n, k * k)``, ``bias`` ``(D * n,)``
+    ``x`` is ``(B, C, n, H, W)``, ``first`` the bank's first row of blocks, ``(D, C, n, k * k)``, ``bias`` ``(D * n,)``
     or None, all float32, as is the result; ``dtype`` is that of the numbers that are multiplied.
     """
 
@@ -336,20 +340,20 @@ class Convolution(torch.autograd.Function):
         dtype: torch.dtype,
         symmetry: Symmetry,
     ) -> torch.Tensor:
-        """Convolve: ``(B, D * n, H', W')``."""
+        """Convolve: ``(B, D, n, H', W')``."""
         n, k = symmetry.n, symmetry.k
         ones, twos = (weights.to(dtype) for weights in symmetry.weights(first))
-        sides = [side + 2 * padding - k + 1 for side in x.shape[2:]]
-        images = max(1, _LARGEST // (sides[0] * sides[1] * k * k * x.shape[1]))
+        sides = [side + 2 * padding - k + 1 for side in x.shape[3:]]
+        images = max(1, _LARGEST // (sides[0] * sides[1] * k * k * x.shape[1] * n))
         parts, seen = [], []
-        for part in x.unflatten(1, (-1, n)).split(images):
+        for part in x.split(images):
             features = symmetry.features(part, padding, dtype)
             size = torch.Size([len(part), len(first), n, *sides])
             parts.append(symmetry.from_basis(symmetry.product(features, ones, twos), size))
             seen += [features] if ctx.needs_input_grad[1] else []
-        y = (parts[0] if len(parts) == 1 else torch.cat(parts)).flatten(1, 2)
+        y = parts[0] if len(parts) == 1 else torch.cat(parts)
         if bias is not None:
-            y += bias[:, None, None]
+            y += bias.view(-1, n)[:, :, None, None]
         ctx.symmetry, ctx.padding, ctx.images, ctx.size = symmetry, padding, images, x.shape
         ctx.save_for_backward(ones, twos, *seen)
         return y
@@ -360,10 +364,9 @@ class Convolution(torch.autograd.Function):
         """The gradients of input, first row of blocks and bias."""
         (ones, twos, *seen), symmetry, size = ctx.saved_tensors, ctx.symmetry, ctx.size
         of_x, of_first, of_bias, *_ = ctx.needs_input_grad
-        n = symmetry.n
-        size, of_inputs = torch.Size([size[0], size[1] // n, n, *size[2:]]), []
+        of_inputs: list[torch.Tensor] = []
         of_ones, of_twos = (torch.zeros_like(weights, dtype=torch.float32) for weights in (ones, twos))
-        for i, part in enumerate(gradient.unflatten(1, (-1, n)).split(ctx.images)):
+        for i, part in enumerate(gradient.split(ctx.images)):
             part_ = symmetry.to_basis(part, ones.dtype)
             if of_x:
                 features = symmetry.product_back(part_, ones, twos)
@@ -371,5 +374,5 @@ class Convolution(torch.autograd.Function):
             if of_first:
                 symmetry.add_weights(part_, seen[i], of_ones, of_twos)
         grad_first = symmetry.weights_back(of_ones, of_twos) if of_first else None
-        grad_x = torch.cat(of_inputs).flatten(1, 2) if of_x else None
-        return grad_x, grad_first, gradient.sum((0, 2, 3)) if of_bias else None, None, None, None
+        grad_bias = gradient.sum((0, 3, 4)).flatten() if of_bias else None
+        return torch.cat(of_inputs) if of_x else None, grad_first, grad_bias, None, None, None

@@ -57,7 +57,7 @@ class Adam(_Optimizer):
             lr,
             means=[torch.zeros_like(p) for p in parameters],
             squares=[torch.zeros_like(p) for p in parameters],
-            steps=[torch.zeros((), device=p.device if self._fused else "cpu") for p in parameters],
+            steps=[torch.zeros((), dtype=torch.float32, device=p.device if self._fused else "cpu") for p in parameters],
         )
 
     @torch.no_grad()
@@ -114,13 +114,13 @@ def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
     The iteration is done on the small product of the matrix with its transpose: every factor commutes with it.
     """
     wide = matrix.shape[0] <= matrix.shape[1]
-    x = matrix if wide else matrix.T
+    x = matrix if wide else matrix.mH
     x = x / (x.norm() + 1e-7)
     a, b, c = _COEFFICIENTS
-    square = x @ x.T
+    square = x @ x.mH
     whole = identity = torch.eye(len(x), dtype=x.dtype, device=x.device)
     for _ in range(_STEPS):
         factor = a * identity + b * square + c * square @ square
         whole, square = factor @ whole, factor @ square @ factor
     x = whole @ x
-    return x if wide else x.T
+    return x if wide else x.mH

@@ -126,7 +126,7 @@ class Convolution(torch.autograd.Function):
         """Convolve: ``(B, D, H', W')``."""
         sums = rings.sums(x, padding)
         y = _products(sums.flatten(1, 3), first.permute(2, 1, 0)).view(*sums.shape[1:4], -1)
-        y = y.permute(0, 3, 1, 2).contiguous()
+        y = y.permute(0, 3, 1, 2).clone(memory_format=torch.contiguous_format)
         if bias is not None:
             y += bias[:, None, None]
         ctx.rings, ctx.padding, ctx.size = rings, padding, x.shape

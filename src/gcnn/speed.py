@@ -17,8 +17,9 @@ _TRAINING_DIGITS = 10_000
 _CHANNELS = (1, 32, 64, 128, 256, 512)
 # Beyond these steps: filter banks, and looking at the validation digits.
 _REST = 1.25
-# As much longer does D4CNN take: it is 4 times as much work, of which a Fourier basis (`gcnn.fourier`) saves more.
-_D4CNN, _D4CNN_IN_FOURIER_BASIS, _D4CNN_ROUNDED = 3.7, 2.0, 2.5
+# As much longer does D4CNN take: it is 4 times as much work, of which a Fourier basis (`gcnn.fourier`) saves more on a
+# CPU, and less where the others' convolutions are of rounded numbers.
+_ON_GPU, _ON_CPU, _ON_ROUNDING_CPU = 3.7, 2.0, 2.5
 
 
 def expected_seconds(budget: str | Budget = "standard") -> float:
@@ -63,8 +64,8 @@ def in_words(seconds: float) -> str:
 def announce() -> str:
     """What the set-up cell says about the time that training takes here."""
     c4cnn = expected_seconds()
-    times = _D4CNN
+    times = _ON_GPU
     if default_device().type == "cpu":
-        times = _D4CNN_ROUNDED if rounds("auto") else _D4CNN_IN_FOURIER_BASIS
+        times = _ON_ROUNDING_CPU if rounds("auto") else _ON_CPU
     d4cnn = in_words(times * c4cnn)
     return f"Training C4CNN in part 3 will take about {in_words(c4cnn)} here, D4CNN in part 4 {d4cnn}."

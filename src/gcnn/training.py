@@ -7,6 +7,7 @@ a long training adds to it, the budget says.
 """
 
 import contextlib
+import copy
 import dataclasses
 import hashlib
 import json
@@ -76,7 +77,7 @@ def _on(device: torch.device, model: nn.Module, images: torch.Tensor, labels: to
 
 def _accuracy(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, batch_size: int) -> float:
     """Percent of images that a model gets right in evaluation mode."""
-    with _modes_restored(model), torch.no_grad(), kernels():
+    with _modes_restored(model), torch.no_grad():
         model.eval()
         parts = zip(images.split(batch_size), labels.split(batch_size), strict=True)
         right = sum((model(x).argmax(dim=1) == t).sum() for x, t in parts)
@@ -94,6 +95,22 @@ def _try_out(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> No
         raise ValueError(f"for images of shape {tuple(images[:2].shape)} the network returned {got}, expected {wanted}")
     if not any(p.requires_grad for p in model.parameters()):
         raise ValueError("the network has no parameters to train. Are its layers attributes of the network?")
+
+
+def _faster(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, precision: str) -> str | None:
+    """The precision in which `gcnn.fast` may train a network, or None if PyTorch has to do all by itself.
+
+    What `gcnn.fast` puts in place of PyTorch's functions gives tensors that lie otherwise in memory; an answer may rest
+    on how they lie.
+    """
+    for one in dict.fromkeys((precision, "float32")):
+        try:
+            with kernels(one):
+                F.cross_entropy(copy.deepcopy(model).train()(images), labels).backward()
+        except RuntimeError:  # what goes wrong without `gcnn.fast` as well, the first step will say
+            continue
+        return one
+    return None
 
 
 def _checked_arguments(budget: object, seed: object) -> tuple[Budget, int]:
@@ -163,13 +180,15 @@ def train_model(
         train = _on(device, model, train_images, train_labels)
         valid = _on(device, model, valid_images, valid_labels)
         _try_out(model, *train)
-        rounded = rounds(precision) and device.type == "cpu"
+        if device.type == "cpu":
+            precision = _faster(model, *(part[:2] for part in train), precision)
+        rounded = device.type == "cpu" and precision is not None and rounds(precision)
         model.history = History(budget, seed, str(device), "bfloat16" if rounded else "float32")
         file = None
         if checkpoint:
             run = _identity(model, train_labels, model.history)
             file = Checkpoint(_own_file(model, train[0], run) if checkpoint is True else Path(checkpoint), run)
-        with kernels(precision):
+        with kernels(precision) if precision else contextlib.nullcontext():
             _train(model, train, valid, file, progress)
     return model
 
@@ -183,6 +202,7 @@ def _identity(model: nn.Module, labels: torch.Tensor, history: History) -> dict[
         "shapes of weights": {name: list(tensor.shape) for name, tensor in named},
         "budget": dataclasses.asdict(history.budget),
         "seed": history.seed,
+        "trained": [name for name, p in model.named_parameters() if p.requires_grad],
         "training digits": {"images": len(labels), "labels": int(weighted.sum())},
     }
 
@@ -339,7 +359,8 @@ def test_model(
         tensor = next((t for t in [*model.parameters(), *model.buffers()]), None)
         device = default_device() if tensor is None else tensor.device
     device = torch.device(device)
-    return _accuracy(model.to(device), *_on(device, model, images, labels), batch_size=batch_size)
+    with kernels():
+        return _accuracy(model.to(device), *_on(device, model, images, labels), batch_size=batch_size)
 
 
 test_model.__test__ = False  # a test runner must not take it for a test

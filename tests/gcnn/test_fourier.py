@@ -8,7 +8,7 @@ from convolved import ROUNDING, numbers, results, ways
 from gcnn import fourier
 from gcnn.fast import kernels
 
-HALF = 2e-2  # of the largest value: rounding of factors to bfloat16, which has 8 bits
+BFLOAT16 = 2e-2  # of the largest value: rounding to bfloat16, which has 8 bits
 MOVES = [(f, r) for f in (0, 1) for r in range(4)]  # mirror first, then turn
 
 
@@ -81,7 +81,7 @@ def test_rounded_factors_give_the_same_up_to_rounding(group, made, seen, monkeyp
     got, expected = results(*arguments, fast=True, precision="auto"), results(*arguments, fast=False)
     assert len(seen) == 1 and seen[0].n == len(elements)
     for a, b in zip(got, expected, strict=True):
-        assert a.dtype == b.dtype and 0 < (a - b).abs().max() <= HALF * b.abs().max()
+        assert a.dtype == b.dtype and 0 < (a - b).abs().max() <= BFLOAT16 * b.abs().max()
 
 
 def test_products_are_as_small_as_they_can_be():
