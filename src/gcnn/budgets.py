@@ -62,14 +62,14 @@ class Budget:
 BUDGETS = {
     # Four steps: does the network train at all?
     "trial": Budget("trial", epochs=0.02),
-    # What a grader's run spends: on two CPU cores about 6 s for C4CNN and 20 s for D4CNN.
+    # What a grader's run spends: on two CPU cores 8 s for C4CNN and 17 s for D4CNN, twice that without bfloat16.
     "grading": Budget("grading", epochs=0.8),
-    # A student's default: about half a minute on two CPU cores, seconds on a GPU.
+    # A student's default: half a minute to one and a half for C4CNN on two CPU cores.
     "standard": Budget("standard", epochs=4),
     # The original's 30 epochs.
     "full": Budget("full", epochs=30),
-    # As accurate as these networks get here: eleven minutes on two CPU cores for C4CNN with normalisation. An epoch
-    # goes through 55 % of the training images.
+    # As accurate as these networks get here: eight minutes for C4CNN with normalisation on two CPU cores that multiply
+    # bfloat16 numbers. An epoch goes through 55 % of the training images.
     "record": Budget(
         "record",
         epochs=72,
