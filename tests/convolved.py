@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from gcnn.fast import kernels
 
 ROUNDING = 2e-5  # relative to the largest value, in float32
+BFLOAT16 = 2e-2  # relative to the largest value: bfloat16 has 8 bits, and factors are rounded before they are summed
 
 
 def numbers(*size, seed=0):

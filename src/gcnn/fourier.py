@@ -82,7 +82,7 @@ class Symmetry:
         rows = [first[:, :, self.label[s]][..., self.place[s]] for s in range(self.n)]
         return torch.stack(rows, 1).view(gradient.shape)
 
-    def features(self, x: torch.Tensor, padding: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    def features(self, x: torch.Tensor, padding: int, dtype: torch.dtype) -> torch.Tensor:
         """What the filters look at, sorted into orbits, in the Fourier basis.
 
         Args:
@@ -155,7 +155,7 @@ class Symmetry:
         """Of ``(n, M, …)`` the parts of size 2, ``(2, twos * M, …)``: a row for each of their components."""
         return x[self.ones :].view(2, self.twos * x.shape[1], x.shape[2])
 
-    def to_basis(self, y: torch.Tensor, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    def to_basis(self, y: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         """A map ``(B, D, n, H, W)`` in the Fourier basis, ``(n, B * H * W, D)``, of some dtype."""
         rows = y.permute(2, 0, 3, 4, 1).to(dtype, memory_format=torch.contiguous_format).reshape(self.n, -1)
         return (self._to.to(dtype) @ rows).view(self.n, -1, y.shape[1])
@@ -293,11 +293,7 @@ def symmetry_of(weight: torch.Tensor, dtype: torch.dtype = torch.float32) -> Sym
 
 
 def convolve(
-    x: torch.Tensor,
-    weight: torch.Tensor,
-    bias: torch.Tensor | None,
-    padding: int,
-    dtype: torch.dtype = torch.float32,
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, padding: int, dtype: torch.dtype
 ) -> torch.Tensor | None:
     """A 2-D convolution of stride 1 in the Fourier basis of its bank's symmetry, or None if that is of no use.
 

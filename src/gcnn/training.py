@@ -105,9 +105,13 @@ def _faster(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, precis
     """
     for one in dict.fromkeys((precision, "float32")):
         try:
+            tried = copy.deepcopy(model).train()
+        except Exception:  # what it holds cannot be copied, a generator say: then it is not tried out
+            return one
+        try:
             with kernels(one):
-                F.cross_entropy(copy.deepcopy(model).train()(images), labels).backward()
-        except RuntimeError:  # what goes wrong without `gcnn.fast` as well, the first step will say
+                F.cross_entropy(tried(images), labels).backward()
+        except Exception:  # what goes wrong without `gcnn.fast` as well, the first step will say
             continue
         return one
     return None

@@ -8,11 +8,10 @@ import sys
 import pytest
 import torch
 import torch.nn.functional as F
+from convolved import BFLOAT16
 from torch import nn
 
 from gcnn.fast import kernels, rounds
-
-BFLOAT16 = 2e-2  # relative to the largest value: bfloat16 has 8 bits, and factors are rounded before they are summed
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from convolved import ROUNDING, numbers, results, ways
+from convolved import BFLOAT16, ROUNDING, numbers, results, ways
 
 from gcnn import fourier
 from gcnn.fast import kernels
 
-BFLOAT16 = 2e-2  # of the largest value: rounding to bfloat16, which has 8 bits
 MOVES = [(f, r) for f in (0, 1) for r in range(4)]  # mirror first, then turn
 
 
@@ -71,11 +70,11 @@ def test_it_is_the_same_convolution(group, k, padding, size, with_bias, seen):
 
 
 @pytest.mark.parametrize("group", GROUPS)
-@pytest.mark.parametrize("made", ["first", "twice"])
-def test_rounded_factors_give_the_same_up_to_rounding(group, made, seen, monkeypatch):
+@pytest.mark.parametrize("factor", [1, 2], ids=["the parameter", "twice the parameter"])
+def test_rounded_factors_give_the_same_up_to_rounding(group, factor, seen, monkeypatch):
     """Where the processor multiplies bfloat16 numbers, are result and gradients as near as their eight bits allow?"""
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
-    elements, factor = GROUPS[group], {"first": 1, "twice": 2}[made]
+    elements = GROUPS[group]
     psi, x = numbers(4, 3, len(elements), 3, 3), numbers(2, 3 * len(elements), 5, 5, seed=1)
     arguments = (lambda p: factor * bank_of(p, elements)), psi, x, numbers(4 * len(elements), seed=2), 1
     got, expected = results(*arguments, fast=True, precision="auto"), results(*arguments, fast=False)

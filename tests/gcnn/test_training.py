@@ -217,6 +217,18 @@ def test_an_answer_may_rest_on_how_its_features_lie(bfloat16, data, monkeypatch)
     assert same(*nets) and nets[0].history.precision == "float32"
 
 
+@pytest.mark.parametrize("kept", ["a generator", "a result"])
+def test_what_cannot_be_copied_trains_as_ever(kept, model, data):
+    """Does a network train, and in the same precision, that holds something which Python cannot copy?"""
+    other = copy.deepcopy(model)
+    model.kept = (i for i in range(3)) if kept == "a generator" else model[1].weight.sum()
+    with pytest.raises((TypeError, RuntimeError)):
+        copy.deepcopy(model)
+    train_model(model, TINY, **data)
+    train_model(other, TINY, **data)
+    assert same(model, other) and model.history.precision == other.history.precision
+
+
 def test_a_budget_may_have_muon_for_filters(data):
     """Does it learn with Muon, and are filters and other weights both changed?"""
     torch.manual_seed(0)
