@@ -11,6 +11,7 @@ serves every network with such banks, however it is written, and leaves all othe
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -22,8 +23,8 @@ from gcnn.banks import SAME, drawn, is_parameter, learnt
 ORDERS = (8, 4)
 """Numbers of elements of the groups that are looked for."""
 
-# Output channels, orientations and all, from which fewer multiplications outweigh the sorting.
-_WORTH_IT = {torch.float32: 128, torch.bfloat16: 256}
+_WORTH_IT = {torch.float32: 128, torch.bfloat16: 256}  # see `worth_it`
+_WORTH_IT_IN_TILES = 512  # where the processor multiplies tiles of bfloat16 numbers
 _LARGEST = 2**24  # numbers in the features of as many images as are computed at a time
 
 
@@ -271,6 +272,13 @@ def _read_off(blocks: torch.Tensor) -> Symmetry | None:
     return symmetry
 
 
+@functools.cache
+def worth_it(dtype: torch.dtype) -> int:
+    """Output channels, orientations and all, from which fewer multiplications outweigh the sorting on this machine."""
+    tiles: Callable[[], bool] = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    return _WORTH_IT_IN_TILES if dtype == torch.bfloat16 and tiles() else _WORTH_IT[dtype]
+
+
 def symmetry_of(weight: torch.Tensor, dtype: torch.dtype = torch.float32) -> Symmetry | None:
     """How the blocks of a filter bank repeat each other, if they do and a Fourier basis makes its convolution faster.
 
@@ -281,7 +289,7 @@ def symmetry_of(weight: torch.Tensor, dtype: torch.dtype = torch.float32) -> Sym
         dtype: of what would be multiplied.
     """
     rows, columns, k, width = weight.shape
-    if k != width or k < 2 or rows < _WORTH_IT[dtype] or is_parameter(weight):
+    if k != width or k < 2 or rows < worth_it(dtype) or is_parameter(weight):
         return None
     for n in ORDERS:
         if rows % n == 0 and columns % n == 0:

@@ -141,19 +141,19 @@ def test_a_normalisation_after_a_rounded_convolution_is_the_same(size, ways, tra
 @pytest.mark.parametrize("n", [0, 4], ids=["plain", "group"])
 def test_what_comes_next_may_work_in_place(n, precision, rounded):
     """May an answer go on in place, as nn.ReLU(inplace=True) does, whatever computed what it works on?"""
-    layer = nn.Conv2d(8, 256, 3, padding=1, bias=False)
+    layer = nn.Conv2d(8, 512, 3, padding=1, bias=False)
     if n:  # blocks that a cyclic group permutes, so that it is computed in a Fourier basis
-        first = torch.randn(64, 2, n, 3, 3, generator=torch.Generator().manual_seed(0))
+        first = torch.randn(128, 2, n, 3, 3, generator=torch.Generator().manual_seed(0))
         bank = torch.stack([torch.rot90(first, s, (-2, -1)).roll(s, 2) for s in range(n)], 1)
-        layer.weight.data = bank.view(256, 8, 3, 3)
+        layer.weight.data = bank.view(512, 8, 3, 3)
         layer.requires_grad_(False)
-    norm, pool = nn.BatchNorm3d(64), nn.MaxPool2d(2)
+    norm, pool = nn.BatchNorm3d(128), nn.MaxPool2d(2)
     x = torch.randn(2, 8, 6, 6, generator=torch.Generator().manual_seed(1))
 
     def function(x):
         y = layer(x).relu_()
         y = pool(y).mul_(2)
-        return norm(y.unflatten(1, (64, 4))).relu_()
+        return norm(y.unflatten(1, (128, 4))).relu_()
 
     got, expected = results(function, x, precision=precision), results(function, x)
     assert same(got[:1], expected[:1], 2 * BFLOAT16)

@@ -41,7 +41,7 @@ GROUPS = {"C4": C4, "D4": D4, "Klein": KLEIN}
 @pytest.fixture(autouse=True)
 def from_few_channels(monkeypatch):
     """Small banks will do."""
-    monkeypatch.setattr(fourier, "_WORTH_IT", dict.fromkeys(fourier._WORTH_IT, 8))
+    monkeypatch.setattr(fourier, "worth_it", lambda dtype: 8)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False, raising=False)
 
 
