@@ -1,8 +1,7 @@
-"""Reads zips, tars and folders that strangers filled, and unpacks them into a folder without harm.
+"""Reads zips, tars and folders that strangers filled.
 
-Names, headers, sizes and kinds of what an archive holds are its maker's claims. Nothing here follows a link, makes
-anything but plain files and folders, writes outside of the folder it was given, or believes a size: bytes are counted
-as they come. What is not taken is said, in a sentence that begins with its name.
+Names, headers, sizes and kinds of what an archive holds are its maker's claims. Nothing here follows a link or believes
+a size: bytes are counted as they come, and what reading them costs is spent from a `Budget`.
 """
 
 import bz2
@@ -12,25 +11,25 @@ import lzma
 import os
 import re
 import stat
+import sys
 import tarfile
-import unicodedata
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
 
 SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
-OTHER_SUFFIXES = (".7z", ".rar", ".gz", ".bz2", ".xz", ".zst", ".lz4", ".ace", ".arj", ".cab", ".iso", ".dmg")
-DEPTH = 3  # archives in archives that are unpacked
 MAX_NAME = 1000  # characters
 SPARE = 100  # notebooks that are taken of a hand-in with too many files, as of one with a whole environment in it
 _BLOCK = 2**16
-_DIRECTORY = 2**26  # bytes of a zip's directory, or of a tar's header
-_PART = 120  # bytes of a file's or folder's name; file systems take 255, and something may be put before or after it
-_WINDOWS = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\..*)?")
+_DIRECTORY = 2**26  # bytes of a zip's directory
+_HEADER = 2**20  # bytes of all that a tar says of one file
+_MEMORY = 2**28  # bytes that unpacking an xz may take; xz's own presets take 65 MB
+_PASSED = 10  # bytes of a tar that are passed over cost as much as one that is kept
+_RECORD = re.compile(rb"(\d+) [^=]+=")  # the start of what pax adds to a tar's header: its length and its keyword
 _JUNK = re.compile(r"(?i)(__macosx|\.ds_store|\._.*|thumbs\.db|desktop\.ini|\.ipynb_checkpoints|__pycache__|\.git)")
 
 
@@ -54,6 +53,8 @@ class Budget:
     """Bytes that are left."""
     files: int = 2000
     """Files that are left."""
+    members: int = 50_000
+    """Entries of archives that are left to be looked at, whatever comes of them."""
 
     def take(self, size: int) -> None:
         """Spend bytes.
@@ -74,6 +75,16 @@ class Budget:
         self.files -= 1
         if self.files < -SPARE:
             raise TooLarge("holds more files than a hand-in may (2000)")
+
+    def take_member(self) -> None:
+        """Spend an archive's entry.
+
+        Raises:
+            TooLarge: there is none left.
+        """
+        self.members -= 1
+        if self.members < 0:
+            raise TooLarge("holds archives of more files and folders than are looked at (50,000)")
 
 
 @dataclass(frozen=True)
@@ -154,6 +165,119 @@ class _Bounded(io.RawIOBase):
         return True
 
 
+class _Forward(_Bounded):
+    """A tar, which is read from its beginning to its end; what is no file's content is spent here."""
+
+    def __init__(self, file: IO[bytes], budget: Budget):
+        super().__init__(file, _HEADER)
+        self.budget = budget
+        self.at = 0
+        self.in_header = True
+        self.extension = False
+        """Whether the next that is read is what pax adds to a header."""
+
+    def read(self, size: int = -1) -> bytes:
+        """Some bytes.
+
+        Raises:
+            Damaged: too many were asked for, or tarfile should not see them.
+            TooLarge: nothing is left to be spent.
+        """
+        data = super().read(size)
+        self.at += len(data)
+        if self.in_header:
+            self.most -= len(data)
+            self.budget.take(len(data))
+        if self.extension:
+            self.extension = False
+            _check_extension(data)
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Pass over what lies before a position, which may have to be unpacked for that.
+
+        Raises:
+            Damaged: it lies behind, as after a file of a negative size, and would be read for ever.
+            TooLarge: nothing is left to be spent.
+        """
+        if offset < self.at:
+            raise Damaged("has a header that makes no sense")
+        while self.at < offset and (block := self.file.read(min(_BLOCK, offset - self.at))):
+            self.at += len(block)
+            self.budget.take(len(block) // _PASSED)
+        return self.at
+
+    def tell(self) -> int:
+        """The position."""
+        return self.at
+
+    def next_header(self, archive: tarfile.TarFile) -> tarfile.TarInfo | None:
+        """The next file's header; ``None`` at the end."""
+        self.in_header, self.most = True, _HEADER
+        info = archive.next()
+        self.in_header, self.most = False, _DIRECTORY
+        archive.members, archive.pax_headers = [], {}  # it would remember them all
+        return info
+
+
+class _Header(tarfile.TarInfo):
+    """A tar's header, which says of what comes next whether it is pax's."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        archive.fileobj.extension = self.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+        return super()._proc_member(archive)
+
+
+def _check_extension(data: bytes) -> None:
+    """Look for what takes tarfile hours or all memory, before Python 3.11.10 and 3.12.6 (CVE-2024-6232).
+
+    Raises:
+        Damaged: there is a record that ends before its keyword does, or a number of a hundred digits.
+    """
+    end, sound = 0, not re.search(rb"\d{100}", data)
+    while sound and (record := _RECORD.match(data, end)):
+        end += int(record[1])
+        sound = end >= record.end()
+    if not sound:
+        raise Damaged("has a header that makes no sense")
+
+
+class _Xz(io.RawIOBase):
+    """What an xz holds; `lzma.open` takes as much memory as the xz says, up to 4 GB."""
+
+    def __init__(self, file: IO[bytes]):
+        self.file = file
+        self._start(b"")
+
+    def _start(self, rest: bytes) -> None:
+        self.stream, self.rest = lzma.LZMADecompressor(lzma.FORMAT_XZ, _MEMORY), rest
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, target: memoryview) -> int:
+        """Fill a part of a buffer; 0 is the end.
+
+        Raises:
+            EOFError: the xz has no end.
+            lzma.LZMAError: it is damaged, or takes too much memory.
+        """
+        while True:
+            if self.stream.eof:
+                rest = (self.stream.unused_data or self.file.read(_BLOCK)).lstrip(b"\0")
+                if not rest:
+                    return 0
+                self._start(rest)
+            block = self.rest
+            if self.stream.needs_input and not block and not (block := self.file.read(_BLOCK)):
+                raise EOFError
+            self.rest = b""
+            if data := self.stream.decompress(block, len(target)):
+                target[: len(data)] = data
+                return len(data)
+
+
 def has_suffix(name: str, suffixes: tuple[str, ...] = SUFFIXES) -> bool:
     """Whether a file is named as an archive is."""
     return name.casefold().endswith(suffixes)
@@ -161,19 +285,21 @@ def has_suffix(name: str, suffixes: tuple[str, ...] = SUFFIXES) -> bool:
 
 def is_junk(name: str) -> bool:
     """Whether a path is of an operating system's or an editor's own files, which nobody hands in on purpose."""
-    return any(_JUNK.fullmatch(part) for part in name.replace("\\", "/").split("/"))
+    return len(name) <= MAX_NAME and any(_JUNK.fullmatch(part) for part in name.replace("\\", "/").split("/"))
 
 
-def members(path: Path, most: int = _DIRECTORY) -> Iterator[Member]:
+def members(path: Path, most: int = _DIRECTORY, budget: Budget | None = None) -> Iterator[Member]:
     """The files in an archive or a folder; a file that is no archive is its own only member.
 
     Args:
         path: the archive or folder.
-        most: how many bytes a zip's directory or a tar's header may have.
+        most: how many bytes a zip's directory may have.
+        budget: what reading it spends besides what is read of the files; by default it may take what it takes.
 
     Raises:
         Refused: the archive cannot be read, now or from here on.
     """
+    budget = budget or Budget(room=sys.maxsize, members=sys.maxsize)
     if path.is_dir():
         yield from _in_folder(path)
     elif not has_suffix(path.name):
@@ -183,9 +309,9 @@ def members(path: Path, most: int = _DIRECTORY) -> Iterator[Member]:
             start = file.read(512)
             file.seek(0)
             if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-                yield from _in_zip(file, most)
+                yield from _in_zip(file, most, budget)
             elif opened := _decompressed(file, start):
-                yield from _in_tar(opened, most)
+                yield from _in_tar(opened, budget)
             else:
                 raise Damaged("is no zip and no tar, or is damaged")
 
@@ -210,9 +336,10 @@ def _in_folder(folder: Path) -> Iterator[Member]:
             yield plain(path, path.relative_to(folder).as_posix())
 
 
-def _in_zip(file: IO[bytes], most: int) -> Iterator[Member]:
+def _in_zip(file: IO[bytes], most: int, budget: Budget) -> Iterator[Member]:
     with zipfile.ZipFile(_Bounded(file, most)) as archive:
         for info in archive.infolist():
+            budget.take_member()
             kind = stat.S_IFMT(info.external_attr >> 16)
             refusal = ""
             if kind == stat.S_IFLNK:
@@ -223,6 +350,9 @@ def _in_zip(file: IO[bytes], most: int) -> Iterator[Member]:
                 continue
             elif info.flag_bits & 1:
                 refusal = "is encrypted"
+            elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                # Of other kinds zipfile unpacks 64 kB at once, whatever comes of them.
+                refusal = "is compressed in a way that is not unpacked: ask for an ordinary zip"
             try:
                 date = datetime(*info.date_time)
             except ValueError:
@@ -234,196 +364,31 @@ def _in_zip(file: IO[bytes], most: int) -> Iterator[Member]:
 def _decompressed(file: IO[bytes], start: bytes) -> IO[bytes] | None:
     if start[257:262] == b"ustar":
         return file
-    for magic, library in ((b"\x1f\x8b", gzip), (b"BZh", bz2), (b"\xfd7zXZ", lzma)):
-        if start.startswith(magic):
-            return library.open(file)
+    if start.startswith(b"\x1f\x8b"):
+        return gzip.open(file)
+    if start.startswith(b"BZh"):
+        return bz2.open(file)
+    if start.startswith(b"\xfd7zXZ"):
+        return io.BufferedReader(_Xz(file), _BLOCK)
     return None
 
 
-def _in_tar(file: IO[bytes], most: int) -> Iterator[Member]:
-    with tarfile.open(fileobj=_Bounded(file, most), mode="r:") as archive:
-        while (info := archive.next()) is not None:
-            archive.members = []  # it would remember them all
+def _in_tar(file: IO[bytes], budget: Budget) -> Iterator[Member]:
+    stream = _Forward(file, budget)
+    with tarfile.open(fileobj=stream, mode="r:", tarinfo=_Header) as archive:
+        while (info := stream.next_header(archive)) is not None:
+            budget.take_member()
             if info.isdir():
                 continue
-            kind = "is a link" if info.islnk() or info.issym() else "is a device or no plain file"
+            refusal = ""
+            if info.islnk() or info.issym():
+                refusal = "is a link"
+            elif not info.isreg():
+                refusal = "is a device or no plain file"
+            elif info.issparse():  # a file of many holes takes hours
+                refusal = "is a file with holes, which is not unpacked"
             try:
                 date = datetime.fromtimestamp(info.mtime, timezone.utc)
             except (ValueError, OverflowError, OSError):
                 date = None
-            yield Member(info.name, date, "" if info.isreg() else kind, lambda info=info: archive.extractfile(info))
-
-
-def safe_path(name: str) -> str:
-    """A path to a file below some folder that every system takes, as near to the one that was given as can be.
-
-    Raises:
-        Refused: it leads out of the folder, or nowhere.
-    """
-    if len(name) > MAX_NAME:
-        raise Refused("has a name of more than 1000 characters")
-    name = unicodedata.normalize("NFC", name).replace("\\", "/")
-    if name.startswith("/") or re.match(r"[A-Za-z]:", name):
-        raise Refused("has a path that begins at a disk's root")
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    if ".." in parts:
-        raise Refused("has a path that leads out of its folder")
-    if not parts or len(parts) > 20:
-        raise Refused("has no name" if not parts else "lies more than 20 folders deep")
-    return "/".join(_safe_part(part) for part in parts)
-
-
-def _safe_part(part: str) -> str:
-    """A name without what a terminal, a pattern or a file system could misread."""
-    part = "".join(c if c.isprintable() and c not in '<>:"|?*[]' else "_" for c in part).strip(" ")
-    part = re.sub(r"[. ]+$", "_", part) or "_"
-    if _WINDOWS.fullmatch(part):
-        part = f"_{part}"
-    if len(part.encode()) > _PART:
-        stem, dot, suffix = part.rpartition(".")
-        suffix = f"{dot}{suffix}" if dot and len(suffix.encode()) <= 20 else ""
-        room = _PART - len(suffix.encode())
-        part = (stem if suffix else part).encode()[:room].decode("utf-8", "ignore") + suffix
-    return part
-
-
-@dataclass
-class Shelf:
-    """A folder that is filled with files whose names and contents strangers chose."""
-
-    folder: Path
-    """Where it is; it is there, and empty."""
-    budget: Budget = field(default_factory=Budget)
-    """What may still be put on it."""
-    notes: list[str] = field(default_factory=list)
-    """What was not taken, or not as it came; one sentence each, which begins with the name."""
-    junk: int = 0
-    """How many files of an operating system's own were left out."""
-    _files: dict[str, Path] = field(default_factory=dict)
-    _folders: set[str] = field(default_factory=set)
-    _lost: int = 0
-    _full: bool = False
-
-    def put(self, name: str, member: Member) -> None:
-        """Put a file on the shelf; an archive is unpacked. What cannot be taken is noted.
-
-        Args:
-            name: its path on the shelf, as a stranger named it.
-            member: the file.
-
-        Raises:
-            TooLarge: the hand-in is too large.
-            OSError: the shelf cannot be written to.
-        """
-        self._put(name, member, "", "", DEPTH)
-
-    def _put(self, name: str, member: Member, below: str, where: str, depth: int) -> None:
-        if is_junk(name):
-            self.junk += 1
-            return
-        shown = f"{where}{name}"
-        try:
-            if member.refusal:
-                raise Refused(member.refusal)
-            relative = below + safe_path(name)
-            if len(relative.encode()) > MAX_NAME:
-                raise Refused("lies too deep")
-            if relative.casefold() == "timestamp.txt":  # nbgrader would believe it
-                self.notes.append(f"{shown} is the student's own: the date of handing in comes from the LMS")
-                relative = "timestamp of the student.txt"
-            if self.budget.files <= 0 and not name.casefold().endswith(".ipynb"):
-                if not self._full:
-                    self.notes.append(
-                        "it holds more files than a hand-in may (2000): of the rest only notebooks are taken"
-                    )
-                self._full, self._lost = True, self._lost + 1
-                return
-            self.budget.take_file()
-            path = self._place(relative, shown)
-            self._write(path, member)
-        except TooLarge:
-            raise
-        except Refused as error:
-            self.notes.append(f"{shown} {error}")
-            self._lost += 1
-            return
-        if has_suffix(name):
-            self._unpack(path, relative, depth, shown)
-        elif has_suffix(name, OTHER_SUFFIXES):
-            self.notes.append(f"{shown} is an archive of a kind that is not unpacked: ask for a zip")
-
-    def _write(self, path: Path, member: Member) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with path.open("xb") as file:
-                for block in member.blocks():
-                    self.budget.take(len(block))
-                    file.write(block)
-        except Refused:  # half of a file is worse than none
-            path.unlink()
-            self._forget(path)
-            raise
-
-    def _forget(self, path: Path) -> None:
-        self._files = {key: place for key, place in self._files.items() if place != path}
-
-    def _place(self, relative: str, shown: str) -> Path:
-        """A path that is free. Names that differ only in case are one on other systems.
-
-        Of two files of one name the later counts, as it does for every program that unpacks; the other is kept.
-        """
-        key = unicodedata.normalize("NFKC", relative).casefold()
-        above = [key[:i] for i, c in enumerate(key) if c == "/"]
-        if key in self._folders or any(part in self._files for part in above):
-            raise Refused("has the name of a folder, or a file for a folder")
-        self._folders.update(above)
-        if key in self._files:
-            old = self._files[key]
-            number = 1
-            while (aside := old.with_name(f"{old.stem[:60]} (earlier {number}){old.suffix[:20]}")).exists():
-                number += 1
-            old.rename(aside)
-            self._files[aside.relative_to(self.folder).as_posix().casefold()] = aside
-            self.notes.append(f"{shown} is there more than once: the last one counts, the others lie beside it")
-        self._files[key] = self.folder / relative
-        return self._files[key]
-
-    def _unpack(self, path: Path, relative: str, depth: int, shown: str) -> None:
-        """Unpack an archive that lies on the shelf into a folder beside it.
-
-        It is removed if all that it holds could be taken, so that nothing is lost.
-        """
-        if depth == 0:
-            self.notes.append(f"{shown} lies in too many archives, one in another: it was left packed")
-            return
-        outer, lost = self.budget, self._lost
-        # Nothing that people compress becomes smaller than a 200th, but for the smallest files.
-        allowed = min(outer.room, max(20_000_000, 200 * path.stat().st_size))
-        self.budget = Budget(allowed, outer.files)
-        below = f"{_without_suffix(relative)}/"
-        try:
-            # A hand-in of a few thousand files has a directory of less than this.
-            for member in members(path, most=4_000_000):
-                self._put(member.name, member, below, f"{shown}: ", depth - 1)
-        except TooLarge as error:
-            if allowed < outer.room and self.budget.room < 0:
-                raise TooLarge(f"holds {shown}, which unpacks to more than 200 times its size") from error
-            raise
-        except Refused as error:
-            self.notes.append(f"{shown} {error}")
-            return
-        finally:
-            outer.room -= allowed - self.budget.room
-            outer.files = self.budget.files
-            self.budget = outer
-        if self._lost == lost:
-            path.unlink()
-            self._forget(path)
-        self._lost = lost
-
-
-def _without_suffix(name: str) -> str:
-    """An archive's path without ".zip" and the like."""
-    longest = max((suffix for suffix in SUFFIXES if has_suffix(name, (suffix,))), key=len, default="")
-    stem = name[: len(name) - len(longest)]
-    return f"{stem}unpacked" if stem.endswith("/") or not stem else stem
+            yield Member(info.name, date, refusal, lambda info=info: archive.extractfile(info))

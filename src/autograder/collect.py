@@ -5,7 +5,6 @@ done with the one that lies there. The latest counts: by the LMS's date, else by
 the date of the download. A hand-in without a notebook never takes the place of one that has a notebook.
 """
 
-import errno
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -17,13 +16,11 @@ from nbgrader.utils import parse_utc
 from autograder.collected import Collected, HandIn, Problem, read_collected, shown, write_collected
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.gathering import Attempt, Progress, choose, complete, digest, gather, sources, write_timestamp
+from autograder.gathering import FULL, Attempt, Progress, choose, complete, digest, gather, sources, write_timestamp
 from autograder.landing import land, workplace
 from autograder.lms import KINDS, Lms, collector
 from autograder.notebooks import ASSIGNMENT
 from autograder.roster import Roster, Unmatched, gradebook_roster, has_gradebook, normal, read_roster
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def _silent(iterable: Iterable, _what: str, _total: int) -> Iterable:
@@ -69,7 +66,7 @@ def collect(
         with workplace(submitted, ASSIGNMENT) as folder:
             return _Collecting(course, system, everybody, before, dry_run, progress).run(path, found, folder, total)
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise CourseError(
                 "the disk is full. What was collected so far is whole, and nothing else was changed: "
                 "make room, and collect again"
@@ -124,7 +121,8 @@ class _Collecting:
         due = self._due(by_student.keys() | self.before.keys())
         hands: dict[str, HandIn] = {}
         for student in self.progress(sorted(by_student), "collecting", len(by_student)):
-            hands[student] = self._student(student, by_student[student])
+            if whole := self._whole(student, by_student[student]):
+                hands[student] = self._student(student, whole)
         there = set(self.course.handed_in()) | hands.keys()
         for student in self.before.keys() - hands.keys():
             if student in there:
@@ -210,11 +208,17 @@ class _Collecting:
             return replace(hand, late=None)
         return replace(hand, late=max(0.0, (datetime.fromisoformat(hand.handed_in) - limit).total_seconds()))
 
-    def _student(self, student: str, attempts: list[Attempt]) -> HandIn:
-        """Decide which of a student's hand-ins counts, and put it in its place."""
+    def _whole(self, student: str, attempts: list[Attempt]) -> list[Attempt]:
+        """Complete a student's hand-ins. Those that cannot be become problems; the others are returned."""
         listed = self.roster.students.get(student)
         for attempt in attempts:
             complete(attempt, self.lms, ASSIGNMENT, listed.handed_in if listed else "")
+            if attempt.error:
+                self._problem(attempt, attempt.error)
+        return [attempt for attempt in attempts if not attempt.error]
+
+    def _student(self, student: str, attempts: list[Attempt]) -> HandIn:
+        """Decide which of a student's hand-ins counts, and put it in its place."""
         best, why = self._hand_in(student, attempts[0]), ""
         chosen = attempts[0]
         for attempt in attempts[1:]:

@@ -3,21 +3,25 @@
 Nothing here touches ``submitted/``. `autograder.collect` decides what of it counts.
 """
 
+import errno
 import hashlib
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from autograder.archives import Member, Refused, Shelf, TooLarge, has_suffix, is_junk, members, plain
+from autograder.archives import Member, Refused, TooLarge, has_suffix, is_junk, members, plain
 from autograder.collected import Problem, shown
 from autograder.errors import CourseError
 from autograder.lms import Lms, Named, detect, utc, zone
+from autograder.shelf import Shelf
 
 MAX_NOTES = 20  # of one hand-in
+FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk is, or what may be on it
 _NOTEBOOK = re.compile(r"(?is)[^.].*\.ipynb(\.txt|\.json)?")  # some browsers add a suffix
 T = TypeVar("T")
 Progress = Callable[[Iterable[T], str, int], Iterable[T]]
@@ -145,7 +149,7 @@ def gather(found: Sequence[Source], lms: Lms, folder: Path, total: int, progress
 
     Raises:
         CourseError: a download is damaged.
-        OSError: the folder cannot be written to.
+        OSError: the disk is full, or the folder cannot be written to.
     """
     attempts: dict[tuple[str, ...], Attempt] = {}
     result = Gathered([], [], set(), 0)
@@ -187,21 +191,36 @@ def _add(attempt: Attempt, named: Named, member: Member, where: object) -> None:
         attempt.upload = max(named.upload, attempt.upload or 0)
     if attempt.error:
         return
-    try:
+    with _alone(attempt):
         attempt.shelf.put(named.file, member)
+
+
+@contextmanager
+def _alone(attempt: Attempt) -> Iterator[None]:
+    """What goes wrong with a hand-in's files is an error of that hand-in only; a full disk is everybody's."""
+    try:
+        yield
     except TooLarge as error:
         attempt.error = str(error)
-        shutil.rmtree(attempt.shelf.folder)
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+        attempt.error = f"cannot be put in place ({error.strerror or type(error).__name__})"
+    if attempt.error:
+        shutil.rmtree(attempt.shelf.folder, ignore_errors=True)
 
 
 def complete(attempt: Attempt, lms: Lms, assignment: str, told: str) -> None:
-    """Find a hand-in's date and its notebook, which gets the assignment's name.
+    """Find a hand-in's date and its notebook, which gets the assignment's name, or the hand-in's error.
 
     Args:
         attempt: the hand-in.
         lms: what its names follow.
         assignment: the assignment's name.
         told: when the roster says that it was handed in, in the LMS's words.
+
+    Raises:
+        OSError: the disk is full.
     """
     notes = attempt.shelf.notes
     texts = [text for text in (attempt.named.handed_in, attempt.named.also) if text] or ([told] if told else [])
@@ -213,11 +232,13 @@ def complete(attempt: Attempt, lms: Lms, assignment: str, told: str) -> None:
     if lms.archive_dates and not texts:
         dates = attempt.dates
     attempt.handed_in = max(dates, default=None)
-    attempt.readable = _name_notebook(attempt.shelf.folder, assignment, notes)
-    attempt.digest = digest(attempt.shelf.folder)
-    if attempt.handed_in is not None:
-        write_timestamp(attempt.shelf.folder, attempt.handed_in)
-    more = [f"there are {len(notes) - MAX_NOTES} more notes like these"] if len(notes) > MAX_NOTES else []
+    with _alone(attempt):
+        attempt.readable = _name_notebook(attempt.shelf.folder, assignment, notes)
+        attempt.digest = digest(attempt.shelf.folder)
+        if attempt.handed_in is not None:
+            write_timestamp(attempt.shelf.folder, attempt.handed_in)
+    left = len(notes) + attempt.shelf.more_notes - MAX_NOTES
+    more = [f"there are {left} more notes like these"] if left > 0 else []
     attempt.shelf.notes = [shown(note)[:500] for note in notes[:MAX_NOTES]] + more
 
 

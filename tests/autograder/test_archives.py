@@ -1,16 +1,21 @@
 """Unpacking what strangers packed: nothing outside of the folder, plain files only, no more than fits, no crash."""
 
+import bz2
 import gzip
 import io
+import lzma
 import os
 import random
 import stat
 import tarfile
+import tracemalloc
 import zipfile
+import zlib
 
 import pytest
 
-from autograder.archives import Budget, Damaged, Refused, Shelf, TooLarge, has_suffix, is_junk, members, safe_path
+from autograder.archives import Budget, Damaged, Refused, TooLarge, has_suffix, is_junk, members
+from autograder.shelf import Shelf, safe_path
 
 ZEROS = b"\0" * 1_000_000
 
@@ -218,6 +223,36 @@ def test_a_small_archive_of_much_is_refused_while_reading(unpacked, tmp_path):
     assert sum(path.stat().st_size for path in (tmp_path / "shelf").rglob("*") if path.is_file()) < 21e6
 
 
+def test_a_name_that_its_suffix_makes_harmless(unpacked):
+    """Are "...zip" and "..zip", whose names without the suffix are ".." and ".", unpacked below the shelf only?"""
+    inner = zipped(("victim/gcnn.ipynb", b"bad"))
+    for _ in range(3):
+        inner = zipped(("...zip", inner))
+    shelf = unpacked(zipped(("...zip", inner), ("a/..zip", zipped(("x", b"x"))), ("a/x", b"y")))
+    found = files(shelf)
+    assert found["a/_/x"] == b"x" and found["a/x"] == b"y"
+    assert not [name for name in found if ".." in name.split("/")]
+
+
+ROUND_ONE = ["①.txt", "①.txt", "① (earlier 1).txt"]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("names", [ROUND_ONE, ["..a", "..a", "..A (EARLIER 1)"], ["d/a (earlier 1)/b", "d/a", "d/a"]])
+def test_what_is_put_aside_is_in_nobodys_way(names, unpacked):
+    """Are files kept where one is named as an earlier one that was put aside is?"""
+    shelf = unpacked(zipped(*((name, str(number).encode()) for number, name in enumerate(names))))
+    assert sorted(files(shelf).values()) == [b"0", b"1", b"2"]
+
+
+@pytest.mark.parametrize("name", ["timestamp.txt", "TIMESTAMP.TXT", ".timestamp.part", "gcnn.ipynb", "x.IPYNB"])
+def test_a_folder_is_in_no_files_way(name, unpacked):
+    """Does a folder, packed or not, leave the place of the notebook and of the date free?"""
+    shelf = unpacked(zipped((f"{name}/a", b"a"), (f"{name}.zip", zipped(("b", b"b"))), ("deep/" + name + "/c", b"c")))
+    assert sorted(files(shelf).values()) == [b"a", b"b", b"c"] and f"deep/{name}/c" in files(shelf)
+    assert name not in os.listdir(shelf.folder)
+
+
 def test_a_size_is_counted_and_not_believed(unpacked):
     """Does a header that claims a small size help a large file?"""
     data = bytearray(zipped(("zeros", ZEROS), compression=zipfile.ZIP_STORED))
@@ -280,6 +315,165 @@ def test_a_tar_that_claims_an_enormous_header_is_damage(tmp_path):
         list(members(path))
 
 
+def packed(*pieces, compress=bz2.compress):
+    """A compressed tar of raw headers and contents, as no program writes it."""
+    return compress(b"".join(piece + bytes(-len(piece) % 512) for piece in (*pieces, bytes(1024))))
+
+
+def header(name, kind=tarfile.REGTYPE, size=0):
+    """A tar's header, raw."""
+    info = tar_info(name, kind)
+    info.size = size
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def test_long_names_are_cut_before_they_are_noted(unpacked):
+    """Are a few hundred bytes that hold links of a megabyte's name each refused in little memory, link by link?"""
+    name = b"n" * 1_000_000
+    link = [header("././@LongLink", tarfile.GNUTYPE_LONGNAME, len(name)), name, header("n", tarfile.SYMTYPE)]
+    data = packed(*(link * 15), header("good.txt", size=1), b"g")
+    assert len(data) < 2000
+    tracemalloc.start()
+    shelf = unpacked(tarred((tar_info("small.tar.bz2"), data)), "outer.tar")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20e6
+    assert files(shelf) == {"small.tar.bz2": data, "small/good.txt": b"g"}
+    assert len(shelf.notes) == 15 and max(map(len, shelf.notes)) < 300
+    assert shelf.notes[0].startswith("small.tar.bz2: nnn") and shelf.notes[0].endswith("n… is a link")
+
+
+def test_more_bytes_of_names_than_a_hand_in_may_have_are_refused(unpacked):
+    """Does what a tar says of its files count as what is in them does, where nothing is taken?"""
+    name = b"n" * 1_000_000
+    link = [header("././@LongLink", tarfile.GNUTYPE_LONGNAME, len(name)), name, header("n", tarfile.SYMTYPE)]
+    with pytest.raises(TooLarge, match="200 times its size"):
+        unpacked(zipped(("small.tar.bz2", packed(*(link * 25)))))
+
+
+def test_a_header_of_many_headers_is_damage(unpacked):
+    """Is there an end to what belongs to one file, where each part of it is small?"""
+    name = b"n" * 100_000
+    data = packed(*([header("././@LongLink", tarfile.GNUTYPE_LONGNAME, len(name)), name] * 20), header("n"))
+    shelf = unpacked(zipped(("small.tar.bz2", data)))
+    assert files(shelf) == {"small.tar.bz2": data}
+    assert shelf.notes == ["small.tar.bz2 has a directory that is far too large"]
+
+
+def test_after_a_hundred_notes_they_are_counted(unpacked):
+    """Are notes beyond a hundred not kept, but their number?"""
+    shelf = unpacked(tarred(*((tar_info(f"l{i}", tarfile.SYMTYPE), b"") for i in range(130))), "work.tar")
+    assert len(shelf.notes) == 100 and shelf.more_notes == 30
+
+
+ENTRIES = {
+    "links": [(tar_info(f"l{i}", tarfile.SYMTYPE), b"") for i in range(60)],
+    "folders": [(tar_info(f"f{i}", tarfile.DIRTYPE), b"") for i in range(60)],
+    "junk": [(tar_info(f"__MACOSX/{i}"), b"") for i in range(60)],
+    "files": [(tar_info(f"{i}.txt"), b"") for i in range(60)],
+}
+
+
+@pytest.mark.parametrize("kind", ENTRIES)
+@pytest.mark.parametrize("suffix", ["zip", "tar"])
+def test_there_is_an_end_to_entries_of_which_none_is_taken(kind, suffix, unpacked):
+    """Are links, folders, junk and files beyond the most counted, over all archives of a hand-in together?"""
+    if suffix == "tar":
+        inner = tarred(*ENTRIES[kind])
+    else:
+        infos = [zipfile.ZipInfo(f"{info.name}/" if info.isdir() else info.name) for info, _ in ENTRIES[kind]]
+        for info in infos:
+            info.external_attr = (stat.S_IFLNK if kind == "links" else 0) << 16
+        inner = zipped(*((info, b"") for info in infos))
+    outer = zipped((f"a.{suffix}", inner), (f"b.{suffix}", inner))
+    with pytest.raises(TooLarge, match="than are looked at"):
+        unpacked(outer, files=100, members=119)
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_what_is_passed_over_has_an_end(mode, unpacked):
+    """Is a tar refused in which an endless file is left out, which has to be unpacked to get behind it?"""
+    bomb = tarred((tar_info("__MACOSX/zeros"), bytes(30_000_000)), (tar_info("x"), b"x"), mode=mode)
+    with pytest.raises(TooLarge, match="more bytes"):
+        unpacked(zipped((f"bomb.tar.{mode[2:]}", bomb)), room=2_900_000)
+
+
+def test_a_negative_size_is_damage(unpacked):
+    """Is a tar that leads back to where it was not read for ever?"""
+    endless = bytearray(header("x"))
+    endless[124:136] = tarfile.itn(-512, 12, tarfile.GNU_FORMAT)
+    endless[148:156] = b"%06o\0 " % tarfile.calc_chksums(bytes(endless))[0]
+    shelf = unpacked(zipped(("a.tar", packed(header("good", size=1), b"g", bytes(endless), compress=bytes))))
+    assert files(shelf)["a/good"] == b"g" and "makes no sense" in shelf.notes[-1]
+
+
+@pytest.mark.parametrize("added", [b"2 " * 100_000 + b"=", b"1" * 300_000, b"300009 a=" + b"1" * 300_000])
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE])
+def test_what_pax_adds_cannot_stop_everything(added, kind, unpacked):
+    """Is a pax header that tarfile reads for hours, or in all memory, damage at once?"""
+    shelf = unpacked(zipped(("a.tar.bz2", packed(header("pax", kind, len(added)), added, header("x")))))
+    assert len(files(shelf)) == 1 and "makes no sense" in shelf.notes[0]
+
+
+def test_what_pax_adds_is_read(unpacked):
+    """Are long names, and dates and notes that other programs put beside them, what they were?"""
+    info = tar_info("long/" + "ä" * 100)
+    info.pax_headers = {"SCHILY.xattr.user.note": "a=b\n7 c=d\n", "mtime": "1700000000.25"}
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz", format=tarfile.PAX_FORMAT, pax_headers={"comment": "c"}) as archive:
+        info.size = 1
+        archive.addfile(info, io.BytesIO(b"x"))
+        archive.addfile(tar_info("y"))
+    shelf = unpacked(zipped(("a.tar.gz", data.getvalue())))
+    assert sorted(files(shelf).values()) == [b"", b"x"] and shelf.notes == []
+
+
+def test_a_file_with_holes_is_named(unpacked):
+    """Is a sparse file, whose pieces may lie so that each is searched for, left out with the reason?"""
+    holes = bytearray(header("holes", tarfile.GNUTYPE_SPARSE))
+    holes[483:495] = b"%011o\0" % 10**9
+    holes[148:156] = b"%06o\0 " % tarfile.calc_chksums(bytes(holes))[0]
+    shelf = unpacked(zipped(("a.tar", packed(bytes(holes), header("good", size=1), b"g", compress=bytes))))
+    assert files(shelf)["a/good"] == b"g"
+    assert shelf.notes == ["a.tar: holes is a file with holes, which is not unpacked"]
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_of_another_compression_is_named(kind, unpacked):
+    """Is what zipfile would unpack into memory as a whole refused, before it is read?"""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("zeros", ZEROS * 30, kind)
+        archive.writestr("good", b"g")
+    tracemalloc.start()
+    shelf = unpacked(tarred((tar_info("a.zip"), data.getvalue())), "outer.tar")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert files(shelf)["a/good"] == b"g" and "a/zeros" not in files(shelf) and peak < 10e6
+    assert shelf.notes == ["a.zip: zeros is compressed in a way that is not unpacked: ask for an ordinary zip"]
+
+
+def test_an_xz_of_several_parts_is_read_and_a_cut_one_is_damage(unpacked):
+    """Is what several threads packed read to its end, and is an end that is missing said?"""
+    noise = random.Random(1).randbytes(300_000)
+    plain = packed(header("noise", size=len(noise)), noise, compress=bytes)
+    parts = lzma.compress(plain[:100_000]) + bytes(8) + lzma.compress(plain[100_000:])
+    shelf = unpacked(zipped(("a.tar.xz", parts), ("b.tar.xz", lzma.compress(plain)[:-1000])))
+    assert files(shelf)["a/noise"] == noise and "b/noise" not in files(shelf)
+    assert shelf.notes == ["b.tar.xz: noise cannot be read (EOFError)", "b.tar.xz cannot be read (EOFError)"]
+
+
+def test_an_xz_that_asks_for_all_memory_is_damage(unpacked):
+    """Is an xz refused that says that unpacking it takes 4 GB?"""
+    data = bytearray(lzma.compress(tarred((tar_info("x"), b"x"))))
+    assert data[14:16] == b"\x21\x01"  # LZMA2, and the size of its dictionary
+    data[16] = 40
+    end = 12 + data[12] * 4
+    data[end : end + 4] = zlib.crc32(data[12:end]).to_bytes(4, "little")
+    shelf = unpacked(zipped(("a.tar.xz", bytes(data))))
+    assert shelf.notes == ["a.tar.xz cannot be read (LZMAError)"]
+
+
 def test_an_encrypted_file_is_named(unpacked):
     """Is an encrypted file left out with the reason?"""
     data = bytearray(zipped(("secret.ipynb", b"s" * 50), ("good", b"g")))
@@ -327,20 +521,23 @@ def test_an_archive_of_a_kind_that_is_not_unpacked_is_named(unpacked):
     assert "ask for a zip" in shelf.notes[0]
 
 
-@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.xz"])
 def test_random_damage_never_crashes(kind, tmp_path):
     """Do 400 randomly damaged archives end in files or in a sentence, and in nothing outside?"""
     content = [(f"folder/{i}.txt", random.Random(i).randbytes(300)) for i in range(5)]
     if kind == "zip":
         whole = zipped(*content, ("inner.zip", zipped(*content)))
     else:
-        mode = "w:gz" if kind == "tar.gz" else "w"
-        whole = tarred(*((tar_info(name), data) for name, data in content), mode=mode)
+        whole = tarred(*((tar_info(name), data) for name, data in content))
+    if kind == "tar.gz":
+        whole = gzip.compress(whole)
+    elif kind == "tar.xz":
+        whole = lzma.compress(whole, check=lzma.CHECK_NONE)
     chance = random.Random(7)
     outcomes = {"whole": 0, "refused": 0}
     for number in range(400):
         data = bytearray(whole)
-        for _ in range(chance.randint(1, 6)):
+        for _ in range(chance.randint(0, 6)):
             data[chance.randrange(len(data))] = chance.randrange(256)
         if chance.random() < 0.3:
             del data[chance.randrange(len(data)) :]

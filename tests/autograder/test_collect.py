@@ -1,6 +1,8 @@
 """Collecting what an LMS's download holds, through the command line: whose, which counts, what is late or wrong."""
 
+import bz2
 import csv
+import errno
 import fcntl
 import io
 import os
@@ -22,7 +24,7 @@ from rich.console import Console
 from sqlalchemy.exc import SAWarning
 from typer.testing import CliRunner
 
-from autograder import cli, intake
+from autograder import cli, gathering, intake
 from autograder.collected import read_collected
 from autograder.course import Course
 from autograder.errors import CourseError
@@ -547,6 +549,153 @@ def test_an_exploding_hand_in_is_one_students_trouble(collect, root):
     code, output, _ = collect(download)
     assert code == 1 and "eve_6_101_bomb.zip holds bomb.zip, which unpacks to more than 200 times its size" in output
     assert list(submitted(root)) == ["7/gcnn/gcnn.ipynb"]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize(
+    "file",
+    [
+        ("gcnn.ipynb.zip", zipped({"gcnn.ipynb": notebook("ann")})),
+        ("GCNN.ipynb.zip", zipped({"GCNN.ipynb": notebook("ann")})),
+        ("gcnn.ipynb.zip", zipped({"gcnn.ipynb/gcnn.ipynb": notebook("ann")})),
+        ("gcnn.ipynb/gcnn.ipynb", notebook("ann")),
+    ],
+    ids=lambda file: file[0],
+)
+def test_a_notebook_in_a_folder_of_its_name(file, collect, root):
+    """Is a notebook collected as any other from what macOS' "Compress" makes, and from a folder in its place?"""
+    date = "Nov 3, 2026 1130 AM"
+    download = {
+        BRIGHTSPACE.format(number=11, name="Ann", date=date, file=file[0]): file[1],
+        BRIGHTSPACE.format(number=12, name="Bob", date=date, file="gcnn.ipynb"): notebook("bob"),
+    }
+    for _ in range(2):
+        code, output, error = collect(download)
+        assert code == 0, output + error
+        assert submitted(root) == {"11/gcnn/gcnn.ipynb": notebook("ann"), "12/gcnn/gcnn.ipynb": notebook("bob")}
+        assert stamp(root, "11") == datetime(2026, 11, 3, 11, 30)
+        assert not read_collected(Course(root)).hand_ins[0].notes
+
+
+@pytest.mark.parametrize("name", ["timestamp.txt", ".timestamp.part"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_folder_in_the_dates_place(name, packed, collect, root):
+    """Is a hand-in dated where it holds a folder, packed or not, of the name that the date is written to?"""
+    start = BRIGHTSPACE.format(number=11, name="Ann", date="Nov 3, 2026 1130 AM", file="")
+    download = {f"{start}{name}.zip": zipped({"a.txt": b"a"})} if packed else {f"{start}{name}/a.txt": b"a"}
+    code, output, _ = collect({f"{start}gcnn.ipynb": notebook("ann"), **download})
+    assert code == 0, output
+    kept = "11/gcnn/timestamp of the student.txt/a.txt"
+    assert submitted(root) == {"11/gcnn/gcnn.ipynb": notebook("ann"), kept: b"a"}
+    assert stamp(root, "11") == datetime(2026, 11, 3, 11, 30)
+
+
+def test_a_packed_notebook_beside_its_own_name(collect, root):
+    """Does the notebook at the top count, in either order, where another lies packed beside it?"""
+    packed, plain = ("gcnn.ipynb.zip", zipped({"gcnn.ipynb": notebook("packed")})), ("gcnn.ipynb", notebook("plain"))
+    download = {}
+    for number, files in enumerate([(packed, plain), (plain, packed)], 1):
+        download |= {MOODLE.format(name="Ann", number=number, file=name): content for name, content in files}
+    code, output, _ = collect(download)
+    assert code == 0, output
+    for student in ("1", "2"):
+        assert submitted(root)[f"{student}/gcnn/gcnn.ipynb"] == notebook("plain")
+        assert submitted(root)[f"{student}/gcnn/gcnn.ipynb folder/gcnn.ipynb"] == notebook("packed")
+
+
+def test_names_that_are_one_name_stop_nobody(collect, root):
+    """Are files that are one by Unicode, and one that is named as what was put aside, collected with the rest?"""
+    names = ("①.txt", "①.txt ", "① (earlier 1).txt", "gcnn.ipynb")
+    eve = zipped({name: name.encode() for name in names})
+    code, output, _ = collect({"eve_6_101_work.zip": eve, "bob_7_102_gcnn.ipynb": notebook("bob")})
+    assert code == 0, output
+    found = submitted(root)
+    assert found["7/gcnn/gcnn.ipynb"] == notebook("bob") and len(found) == 5
+
+
+def test_an_archive_named_after_the_folder_above(collect, root):
+    """Does "...zip", whose name without its suffix is "..", put nothing into another student's place?"""
+    inner = zipped({"7/gcnn/gcnn.ipynb": notebook("forged"), "gcnn.ipynb": notebook("eve")})
+    for _ in range(2):
+        inner = zipped({"...zip": inner})
+    code, output, _ = collect({MOODLE.format(name="Eve", number=6, file="...zip"): inner})
+    assert code == 0, output
+    assert [path.name for path in (root / "submitted").iterdir()] == ["6"]
+
+
+@pytest.mark.parametrize("place", ["put", "digest"])
+def test_what_the_disk_refuses_is_one_students_trouble(place, collect, root, monkeypatch):
+    """Is any trouble with one hand-in's files said with that file's name, and everybody else collected?"""
+    download = {f"s{i}_{i}_{100 + i}_gcnn.ipynb": notebook(str(i)) for i in (1, 2, 3)}
+    owner = gathering.Shelf if place == "put" else gathering
+    real, calls = getattr(owner, place), []
+
+    def troubled(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, "Input/output error", "/tmp/secret")
+        return real(*arguments)
+
+    monkeypatch.setattr(owner, place, troubled)
+    code, output, error = collect(download)
+    assert code == 1 and "1 file not collected" in error
+    assert "Not collected: s2_2_102_gcnn.ipynb cannot be put in place (Input/output error)." in output
+    assert "/tmp/secret" not in output + error
+    assert set(submitted(root)) == {"1/gcnn/gcnn.ipynb", "3/gcnn/gcnn.ipynb"}
+    assert [hand.student for hand in read_collected(Course(root)).hand_ins] == ["1", "3"]
+    monkeypatch.undo()
+    assert collect(download)[0] == 0 and len(submitted(root)) == 3
+
+
+@pytest.mark.parametrize("place", ["put", "digest"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_everybodys(place, number, collect, root, monkeypatch):
+    """Is a full disk one sentence, wherever it is found, and nothing collected?"""
+    owner = gathering.Shelf if place == "put" else gathering
+
+    def full(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(owner, place, full)
+    code, _, error = collect({"s1_1_101_gcnn.ipynb": notebook("1")})
+    assert code == 1 and "the disk is full" in error and not (root / "submitted").exists()
+
+
+def test_a_tar_of_links_with_long_names(collect, root):
+    """Are links of a megabyte's name each, packed into nothing, noted in short, and everybody collected?"""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for number in range(130):
+            info = tarfile.TarInfo(str(number) + "n" * (1_000_000 if number < 10 else 150))
+            info.type = tarfile.SYMTYPE
+            archive.addfile(info)
+        info = tarfile.TarInfo("gcnn.ipynb")
+        info.size = len(notebook("eve"))
+        archive.addfile(info, io.BytesIO(notebook("eve")))
+    eve = bz2.compress(data.getvalue())
+    assert len(eve) < 5000
+    code, output, _ = collect({"eve_6_101_work.tar.bz2": eve, "bob_7_102_gcnn.ipynb": notebook("bob")})
+    assert code == 0 and len(output) < 20_000
+    assert "6: there are 110 more notes like these." in output
+    assert submitted(root)["6/gcnn/gcnn.ipynb"] == notebook("eve")
+    assert submitted(root)["7/gcnn/gcnn.ipynb"] == notebook("bob")
+
+
+@pytest.mark.parametrize(
+    ("size", "why"),
+    [
+        (0, "holds work.tar.bz2, which unpacks to more than 200 times its size"),
+        (200_000, "holds archives of more files and folders than are looked at (50,000)"),
+    ],
+)
+def test_a_tar_without_end(size, why, collect, root):
+    """Is a small tar of more than 50,000 empty folders one student's trouble, and also where it is not that small?"""
+    noise, folder = tarfile.TarInfo("noise"), tarfile.TarInfo("folder")
+    noise.size, folder.type = size, tarfile.DIRTYPE
+    eve = bz2.compress(noise.tobuf() + os.urandom(size) + bytes(-size % 512) + folder.tobuf() * 50_001)
+    code, output, _ = collect({"eve_6_101_work.tar.bz2": eve, "bob_7_102_gcnn.ipynb": notebook("bob")})
+    assert code == 1 and f"eve_6_101_work.tar.bz2 {why}" in output
+    assert submitted(root) == {"7/gcnn/gcnn.ipynb": notebook("bob")}
 
 
 def test_an_unreadable_hand_in_gets_a_stand_in_and_replaces_nothing(collect, root):
