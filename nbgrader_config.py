@@ -34,8 +34,9 @@ c.Autograde.autograde_preprocessors = [
     nbgrader_steps.CheckCellMetadata,
 ]
 
-# What a student wrote must not run in the browser of the instructor who reads it, and marking needs no network.
-c.HTMLExporter.filters = {"markdown2html": safe.safe_markdown}
+# What a student wrote must neither run in the browser of the instructor who reads it nor keep the server busy for ever,
+# and marking needs no network.
+c.HTMLExporter.filters = safe.FILTERS
 c.HTMLExporter.preprocessors = [safe.NamesAsText]
 c.HTMLExporter.extra_template_basedirs = safe.FORMGRADER
 

@@ -14,13 +14,9 @@ from typing import Any
 from markupsafe import Markup
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import get_lexer_by_name
 
-from autograder.safe import render, safe_outputs
+from autograder.safe import MAX_CODE, coloured, render, safe_outputs
 
-MAX_CODE = 20_000  # characters of one cell
 MAX_TEXT = 3_000  # characters of one output
 MAX_LINES = 40  # of a traceback
 MAX_OUTPUTS = 12  # of one cell
@@ -30,8 +26,7 @@ MAX_PICTURE_BYTES = 12_000_000  # on one page, as base64
 _PATH = re.compile(r"(?<![\w./~\\-])(?:file://)?~?/(?:[^\s/'\"<>|:;,()\[\]{}]+/)+[^\s/'\"<>|:;,()\[\]{}]*")
 _LIBRARIES = re.compile(r".*/(?:site-packages|dist-packages|python3\.\d+)/")
 _WORK = "/home/student/work/"  # where a submission's own files lie while it is graded, see autograder.sandbox
-_LEXER = get_lexer_by_name("ipython3")
-_FORMATTER = HtmlFormatter(nowrap=True)
+_DRAWN_OVER = re.compile(r"^[^\n]*\r(?!\n)", re.MULTILINE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,15 +68,15 @@ def _shortened(match: re.Match[str]) -> str:
     path = match[0].removeprefix("file://")
     if path.startswith(_WORK):
         return path.removeprefix(_WORK)
-    if _LIBRARIES.match(path):
-        return _LIBRARIES.sub("", path)
+    if library := _LIBRARIES.match(path):
+        return path[library.end() :]
     return f"…/{path.rstrip('/').rsplit('/', 1)[-1]}"
 
 
 def code(source: str) -> Markup:
     """Code in colours."""
     shown = source if len(source) <= MAX_CODE else source[:MAX_CODE]
-    result = Markup(highlight(shown.strip("\n"), _LEXER, _FORMATTER))
+    result = Markup(coloured(shown.strip("\n")))
     return result + left_out(len(source) - len(shown))
 
 
@@ -132,7 +127,7 @@ def outputs(cell: NotebookNode, album: Album, *, errors: bool = True) -> list[Ou
 
 def _printed(text: str) -> str:
     """What a terminal shows in the end: a progress bar draws over itself."""
-    return bounded(scrub(re.sub(r"[^\n]*\r(?!\n)", "", strip_ansi(text))))
+    return bounded(scrub(_DRAWN_OVER.sub("", strip_ansi(text))))
 
 
 def _error(output: NotebookNode) -> Output:

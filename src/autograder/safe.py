@@ -4,22 +4,32 @@ Feedback pages and the formgrader show a submission's Markdown and outputs. Raw 
 instructor. So raw HTML is shown as the text it is, of outputs only plain text and pictures are kept, and a picture
 that lies elsewhere stays there: fetching it would tell its owner who reads the page, and when. A link leads to other
 sites only: Jupyter's server hands out the files of a hand-in as pages of its own, whose scripts could do what you can.
+
+Nor may a text keep its reader waiting: code is coloured as Python or not at all. Of pygments' lexers, any of which a
+block of code or a cell's first line could name, some take 150 characters for ever.
 """
 
+import builtins
 import html
 import ipaddress
+import keyword
 import re
 from collections.abc import Iterable, Mapping
 from importlib import resources as packages
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import nbformat
 from jinja2 import pass_context
 from jinja2.runtime import Context
+from nbconvert.filters import ansi2html, strip_ansi
 from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexer import RegexLexer, bygroups, words
+from pygments.token import Comment, Keyword, Name, Number, String, Text
 
 from autograder.mathml import mathml
 
@@ -30,9 +40,37 @@ FORMGRADER = [
     str(packages.files("nbgrader") / "server_extensions" / "formgrader" / "templates"),
 ]
 """Where the formgrader's page has its templates: ours before nbgrader's."""
-MAX_MARKDOWN = 20_000  # characters of a cell that are read as Markdown: some texts take a parser ages
+MAX_MARKDOWN = 10_000  # characters of a cell that are read as Markdown: some texts take a parser ages
+MAX_CODE = 20_000  # characters of a cell that are coloured
+MAX_COLOURS = 1000  # changes of colour in a text that was printed
+_PYTHON = ("python", "python3", "py", "py3", "ipython", "ipython3")  # what a block of code in Python says it is
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 _MATH_THAT_ACTS = re.compile(r"\\(href|cssId|class|style|data|require|unicode|includegraphics)\b")
+
+
+class _Lexer(RegexLexer):
+    """Python, in a time that grows as the text's length: no expression reads on, finds nothing, and is tried again."""
+
+    tokens: ClassVar = {
+        "root": [
+            (r"\s+", Text),
+            (r"#[^\n]*", Comment.Single),
+            (r'[A-Za-z]{,2}"""(?:[^\\]|\\[\s\S])*?(?:"""|\Z)', String.Double),
+            (r"[A-Za-z]{,2}'''(?:[^\\]|\\[\s\S])*?(?:'''|\Z)", String.Single),
+            (r'[A-Za-z]{,2}"(?:[^"\\\n]|\\[\s\S])*"?', String.Double),
+            (r"[A-Za-z]{,2}'(?:[^'\\\n]|\\[\s\S])*'?", String.Single),
+            (r"(def)([ \t]+)(\w+)", bygroups(Keyword, Text, Name.Function)),
+            (r"(class)([ \t]+)(\w+)", bygroups(Keyword, Text, Name.Class)),
+            (words(keyword.kwlist, suffix=r"\b"), Keyword),
+            (words(dir(builtins), prefix=r"(?<!\.)", suffix=r"\b"), Name.Builtin),
+            (r"@\w[\w.]*", Name.Decorator),
+            (r"\d\w*(?:\.\d\w*)?", Number.Integer),
+            (r"\w+|[^\w\s]", Text),
+        ]
+    }
+
+
+_LEXER, _FORMATTER = _Lexer(), HtmlFormatter(nowrap=True)
 
 
 class _Renderer(IPythonRenderer):
@@ -80,8 +118,11 @@ class _Renderer(IPythonRenderer):
         tex = f"\\begin{{{name}}}{body}\\end{{{name}}}"
         return mathml(tex, block=True) or super().latex_environment(name, body)
 
-    def block_mermaidjs(self, code: str) -> str:
-        """As any other block of code: nbconvert would put the text into the page unescaped, and run a script on it."""
+    def block_code(self, code: str, info: str | None = None) -> str:
+        """Python in colours, else the text: nbconvert would run the lexer, or the script, of whatever is named."""
+        named = (info or "").lower().split(maxsplit=1)
+        if named and named[0] in _PYTHON:
+            return safe_code(code)
         return f"<pre><code>{html.escape(code)}</code></pre>"
 
 
@@ -123,6 +164,42 @@ def safe_markdown(context: Context, source: str) -> str:
     return render(source, context.get("cell", {}).get("attachments", {}))
 
 
+def safe_code(source: str, metadata: Mapping[str, Any] | None = None) -> str:
+    """nbconvert's filter ``highlight_code`` for code that a stranger wrote, whatever language it says it is."""
+    cut = _cut(source, MAX_CODE)
+    rest = html.escape(source[cut:].removeprefix("\n"))
+    return f'<div class="highlight"><pre>{coloured(source[:cut])}{rest}</pre></div>'
+
+
+def coloured(source: str) -> str:
+    """Python in colours, as HTML for a ``<pre>``."""
+    return highlight(source, _LEXER, _FORMATTER)
+
+
+def safe_colours(text: str) -> str:
+    """nbconvert's filter ``ansi2html``, which copies all that follows at each change of colour: not for too many."""
+    return ansi2html(text if text.count("\x1b[") <= MAX_COLOURS else strip_ansi(text))
+
+
+def unchanged(text: str) -> str:
+    """In the place of nbconvert's filter ``strip_files_prefix``, which takes long lines ages: no link here needs it."""
+    return text
+
+
+FILTERS = {
+    "markdown2html": safe_markdown,
+    "highlight_code": safe_code,
+    "ansi2html": safe_colours,
+    "strip_files_prefix": unchanged,
+}
+"""nbconvert's filters that the formgrader's page has in the place of its own."""
+
+
+def _cut(source: str, limit: int) -> int:
+    """How much of a text there is in whole lines of so many characters."""
+    return len(source) if len(source) <= limit else max(source.rfind("\n", 0, limit), 0)
+
+
 def render(source: str, attachments: Mapping[str, Any] | None = None, *, deeper: int | None = None) -> str:
     """A stranger's Markdown as HTML that a page may hold. Formulas are MathML, or their TeX where that does not exist.
 
@@ -132,7 +209,7 @@ def render(source: str, attachments: Mapping[str, Any] | None = None, *, deeper:
         deeper: by how many levels headings move down, to stand below the page's own; by default they stay, with
             nbconvert's anchors.
     """
-    cut = len(source) if len(source) <= MAX_MARKDOWN else max(source.rfind("\n", 0, MAX_MARKDOWN), 0)
+    cut = _cut(source, MAX_MARKDOWN)
     rest = f"<pre>{html.escape(source[cut:].strip())}</pre>" if source[cut:].strip() else ""
     # MathJax, which the formgrader has, can link and style: such commands are shown by name.
     source = _MATH_THAT_ACTS.sub(r"\\text{\1}", source[:cut])
@@ -163,23 +240,29 @@ def _size(metadata: object) -> dict[str, int]:
     return {key: sizes[key] for key in ("width", "height") if type(sizes.get(key)) is int and 0 < sizes[key] < 10_000}
 
 
+def _text(value: object) -> str:
+    """A text that a file can hold, of bounded length; empty where it is none."""
+    return value[:MAX_TEXT].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
 def safe_outputs(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
     """A code cell's outputs, reduced to text and pictures, each of bounded length."""
     kept = []
     for output in outputs:
         if output.output_type == "stream":
             name = "stderr" if output.name == "stderr" else "stdout"
-            kept.append(nbformat.v4.new_output("stream", name=name, text=str(output.text)[:MAX_TEXT]))
+            kept.append(nbformat.v4.new_output("stream", name=name, text=_text(output.text)))
         elif output.output_type == "error":
-            lines = [str(line)[:MAX_TEXT] for line in output.traceback][:200]
-            fields = {"ename": str(output.ename)[:200], "evalue": str(output.evalue)[:MAX_TEXT], "traceback": lines}
+            lines = [_text(line) for line in output.traceback[:200]] if isinstance(output.traceback, list) else []
+            fields = {"ename": _text(output.ename)[:200], "evalue": _text(output.evalue), "traceback": lines}
             kept.append(nbformat.v4.new_output("error", **fields))
         elif output.output_type in ("display_data", "execute_result"):
             data: dict[str, str] = _pictures(output.data)
-            text = output.data.get("text/plain")
+            text = output.data.get("text/plain") if isinstance(output.data, Mapping) else None
             if isinstance(text, str):
-                data["text/plain"] = text[:MAX_TEXT]
+                data["text/plain"] = _text(text)
             if data:
-                metadata = {kind: _size(output.metadata.get(kind)) for kind in data if kind in PICTURES}
+                sizes = output.metadata if isinstance(output.metadata, Mapping) else {}
+                metadata = {kind: _size(sizes.get(kind)) for kind in data if kind in PICTURES}
                 kept.append(nbformat.v4.new_output("display_data", data=data, metadata=metadata))
     return kept

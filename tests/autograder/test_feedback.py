@@ -21,13 +21,15 @@ import nbformat
 import pytest
 import tomllib
 from bs4 import BeautifulSoup
-from fabricated import cells
+from fabricated import answered, cells, landed, open_course
 from handed_back import GRADER, PNG, STUDENTS, comment, edit, handed_back
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autograder.cli import main
 from autograder.collected import Collected, HandIn, write_collected
 from autograder.course import Course
-from autograder.excerpts import MAX_PICTURES, MAX_TEXT, scrub
+from autograder.excerpts import MAX_PICTURES, MAX_TEXT, Album, outputs, scrub
 from autograder.exercises import EXERCISES
 from autograder.feedback import TEMPLATES, what_is_tested
 from autograder.notebooks import ASSIGNMENT, regions, role
@@ -63,6 +65,13 @@ def soup(course, student):
 def text(node):
     """What a reader sees."""
     return re.sub(r"\s+", " ", node.get_text(" ", strip=True))
+
+
+def printing(*texts):
+    """A cell that printed."""
+    return nbformat.v4.new_code_cell(
+        outputs=[nbformat.v4.new_output("stream", name="stdout", text=text) for text in texts]
+    )
 
 
 def section(course, student, key):
@@ -180,6 +189,37 @@ def test_outputs_are_bounded(course):
     assert printed.startswith("100 %\n") and printed.endswith("the end\n") and len(printed) < MAX_TEXT + 100
     assert len(soup(course, "bert").find_all("img")) <= MAX_PICTURES
     assert page_of(course, "bert").stat().st_size < 1_000_000
+
+
+@given(st.text(st.sampled_from("ab\r\n"), max_size=30))
+def test_a_line_is_what_a_terminal_shows_in_the_end(printed):
+    """Is of each line left what was drawn last, as a slow search finds it?"""
+    last = re.sub(r"[^\n]*\r(?!\n)", "", printed)
+    assert [output.text for output in outputs(printing(printed), Album())] == ([last] if last.strip() else [])
+
+
+@pytest.mark.parametrize("part", ["x", "\r\n", "/a", "/x/site-packages/", "~/+", "\x1b[", "\x1b[0m"])
+@pytest.mark.timeout(60)
+def test_long_outputs_take_no_time(part):
+    """Are a hundred outputs, as long as an output may be, shown all the same?"""
+    printed = "/x/site-packages/" + part * (100_000 // len(part))
+    assert outputs(printing(*[printed] * 100), Album())
+
+
+@pytest.mark.timeout(180)
+def test_no_cell_keeps_a_page_from_being_written(project, tmp_path):
+    """Are cells shown whose text the lexer that they name would take for ever, and outputs of long lines?"""
+    for_ever = 'Constant X "@' + "\\\n\n" * 40
+    course = open_course(tmp_path, project)
+    notebook = answered(course.source(), added=(f"%%html\n<b>{for_ever}</b>",))
+    next(cell for cell in notebook.cells if cell.get("id") == "why-pool").source += f"\n\n```inform6\n{for_ever}\n```"
+    notebook.cells.insert(3, nbformat.v4.new_markdown_cell(f"```inform6\n{for_ever}\n```"))
+    landed(course, "mallory", notebook)
+    many = printing(*["x" * 100_000] * 50).outputs
+    edit(course, "mallory", lambda graded: [c.update(outputs=many) for c in graded.cells if c.id.startswith("train-")])
+    assert not write_pages(course, ["mallory"])
+    page = soup(course, "mallory")
+    assert page.get_text().count(for_ever.strip()) == 3 and not page.find_all("span", class_="nt")
 
 
 @pytest.mark.parametrize("student", STUDENTS)

@@ -1,26 +1,61 @@
 """Tests of autograder.safe and autograder.mathml: nothing of a submission may run in its reader's browser."""
 
 import base64
+import functools
+import html
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
+from unittest import mock
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
+from hypothesis import given
+from hypothesis import strategies as st
 from nbconvert import HTMLExporter
+from pygments.lexer import RegexLexer
 
+from autograder.course import Course
 from autograder.mathml import mathml
-from autograder.safe import render, safe_attachments, safe_markdown, safe_outputs
+from autograder.safe import coloured, render, safe_attachments, safe_code, safe_outputs
 
 PNG = base64.b64encode(b"\x89PNG").decode()
+FOR_EVER = 'Constant X "@' + "\\\n\n" * 40  # what the lexer of Inform 6 takes for ever
+
+
+@functools.cache
+def exporter():
+    """What the formgrader makes its pages with."""
+    return HTMLExporter(config=Course(Path(__file__).parents[2]).config, template_name="formgrade")
+
+
+def formgraded(*cells, **metadata):
+    """A notebook as the formgrader shows it."""
+    resources = {"base_url": "", "notebook_id": "gcnn", "index": 0, "total": 1}
+    notebook = nbformat.v4.new_notebook(cells=list(cells), metadata=metadata)
+    return exporter().from_notebook_node(notebook, resources=resources)[0]
 
 
 def page(source, attachments=None):
-    """A written answer as the formgrader and the feedback show it."""
+    """A written answer as the formgrader shows it."""
     cell = nbformat.v4.new_markdown_cell(source)
     if attachments:
         cell.attachments = attachments
-    exporter = HTMLExporter(template_name="basic", filters={"markdown2html": safe_markdown})
-    return exporter.from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))[0]
+    return formgraded(cell)
+
+
+@pytest.fixture
+def lexers():
+    """The modules of the lexers that are run."""
+    found, run = set(), RegexLexer.get_tokens_unprocessed
+
+    def noted(self, *arguments, **options):
+        found.add(type(self).__module__)
+        return run(self, *arguments, **options)
+
+    with mock.patch.object(RegexLexer, "get_tokens_unprocessed", noted):
+        yield found
 
 
 @pytest.mark.parametrize(
@@ -146,6 +181,99 @@ def test_headings_and_long_texts_find_their_place():
 def test_a_text_that_takes_a_parser_ages_does_not(part):
     """Is a hostile text of a megabyte rendered all the same?"""
     assert render(part * (1_000_000 // len(part)))
+
+
+@pytest.mark.parametrize("info", ["inform6", "INFORM6 x", "i6", "ipython3 inform6", "mermaid", ""])
+@pytest.mark.timeout(60)
+def test_no_lexer_that_a_text_names_is_run(info, lexers):
+    """Is a block of code shown at once, in the formgrader and in the feedback, whatever language it says it is?"""
+    source = f"```{info}\n{FOR_EVER}\n```"
+    for shown in (page(source), render(source, deeper=3)):
+        assert FOR_EVER.strip() in html.unescape(re.sub("<[^>]*>", "", shown))
+    assert lexers <= {"autograder.safe"}
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["%%html", "%%javascript", "%%js", "%%latex", "%%perl", "%%ruby", "%%bash", "%%R", "%%sql", "%%python2", "!x"],
+)
+def test_no_lexer_that_a_cell_names_is_run(first, lexers):
+    """Is a cell of code shown as Python, whatever language its first line names?"""
+    source = f"{first}\n<b>x</b>\n"
+    shown = BeautifulSoup(formgraded(nbformat.v4.new_code_cell(source)), "html.parser").find(class_="highlight")
+    assert shown.get_text() == source and lexers == {"autograder.safe"}
+
+
+@pytest.mark.timeout(60)
+def test_no_lexer_that_a_notebook_names_is_run(lexers):
+    """Is a cell of code shown at once, whatever language its metadata and the notebook's name?"""
+    cell = nbformat.v4.new_code_cell(FOR_EVER, metadata={"magics_language": "inform6"})
+    for name in ("inform6", "ipython3"):
+        kernel = {"name": name, "display_name": name, "language": name}
+        assert "Constant" in formgraded(cell, language_info={"name": name, "pygments_lexer": name}, kernelspec=kernel)
+    assert lexers == {"autograder.safe"}
+
+
+@pytest.mark.parametrize("info", ["python", "Python", "py title=x", "ipython3"])
+def test_python_is_coloured(info):
+    """Is a block of code in colours where it says that it is Python, and plain where it does not?"""
+    assert '<span class="k">def</span> <span class="nf">f</span>' in page(f"```{info}\ndef f(): ...\n```")
+    assert "<pre><code>def f(): ...\n</code></pre>" in page("```java\ndef f(): ...\n```")
+
+
+def test_code_has_its_colours():
+    """Has each kind of word the class that the pages' styles know?"""
+    source = "class A: pass\n@x.y\ndef f(a):  # why\n    return len(r\"\\\"\", '''b\"\n''', 1.5) + a.len\n"
+    found = re.findall(r'<span class="(\w+)">(.*?)</span>', coloured(source), re.DOTALL)
+    assert [(kind, html.unescape(word)) for kind, word in found] == [
+        ("k", "class"),
+        ("nc", "A"),
+        ("k", "pass"),
+        ("nd", "@x.y"),
+        ("k", "def"),
+        ("nf", "f"),
+        ("c1", "# why"),
+        ("k", "return"),
+        ("nb", "len"),
+        ("s2", 'r"\\""'),
+        ("s1", "'''b\""),
+        ("s1", "'''"),
+        ("mi", "1.5"),
+    ]
+
+
+@given(st.text(st.sampled_from("abr def0.1_@#'\"\\\n\t<>&é½!")))
+def test_coloured_code_is_what_was_written(source):
+    """Is coloured code, without its colours, the code?"""
+    assert html.unescape(re.sub(r"</?span[^>]*>", "", coloured(source))) == source.strip("\n") + "\n"
+
+
+@pytest.mark.parametrize(
+    "part", ['"', "'''", '"\\', '"""\\', "'{a[", "'%0", "f'{", " \n", "\t", "\\\n", "def ", "class\t", "@.", "1_", "é"]
+)
+@pytest.mark.timeout(60)
+def test_hostile_code_takes_no_time(part):
+    """Is code of a megabyte coloured all the same, and shown to its end?"""
+    for source in (part * (1_000_000 // len(part)) + "end", f"{part * 6000}\nend"):
+        assert "end" in safe_code(source) and coloured(source[:20_000])
+
+
+@pytest.mark.parametrize("part", ["[", "![", "[x](", "[a](files/x) "])
+@pytest.mark.timeout(60)
+def test_a_long_line_takes_the_formgrader_no_time(part):
+    """Is a line of a megabyte shown all the same?"""
+    assert part.strip() in page(part * (1_000_000 // len(part)))
+
+
+@pytest.mark.timeout(60)
+def test_colours_of_outputs_take_the_formgrader_no_time():
+    """Is a traceback in its colours, and one that changes them a million times shown all the same?"""
+    errors = [
+        nbformat.v4.new_output("error", ename="E", evalue="e", traceback=[line] * 100)
+        for line in ("\x1b[31m<red>\x1b[0m", *["\x1b[31m" * 19_000 + "<end>"] * 5)
+    ]
+    shown = formgraded(nbformat.v4.new_code_cell("1", outputs=safe_outputs(errors)))
+    assert shown.count('<span class="ansi-red-fg">&lt;red&gt;</span>') == 100 and shown.count("&lt;end&gt;") == 500
 
 
 def test_no_picture_is_fetched():
