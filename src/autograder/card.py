@@ -4,6 +4,7 @@ The card is `src/gcnn/release.json`. For each cell of the release it has the id,
 a fingerprint of its text; nothing in it is a solution or a hidden test. `gcnn.released` reads it.
 """
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -36,11 +37,19 @@ def _cell(cell: NotebookNode) -> dict[str, object]:
         said["bare"] = fingerprint(bare(cell.source))
     if kind == "answer" and cell.cell_type == "code":
         said["defines"] = sorted(bound_names(cell.source))
+    elif kind in ("given", "training", "playground"):
+        said["defines"] = sorted(bound_names(cell.source) | _imported(cell.source))
     if kind in ("given", "tests", "playground"):
         said["begins"] = cell.source.strip().split("\n")[0][:50]
     if kind == "tests" and "retrained(" in cell.source:
         said["accuracy"] = True
     return said
+
+
+def _imported(code: str) -> set[str]:
+    """The names that a cell's code imports at its top level."""
+    imports = [node for node in ast.parse(code).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return {(alias.asname or alias.name).partition(".")[0] for node in imports for alias in node.names}
 
 
 def card(source: NotebookNode) -> str:

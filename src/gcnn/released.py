@@ -68,7 +68,7 @@ class Released:
     bare: str = ""
     """Of an answer: the fingerprint of what is left without the stub."""
     defines: tuple[str, ...] = ()
-    """Of an answer in code: the names that it must define."""
+    """The names that it defines, or of an answer in code must define; none of tests."""
     begins: str = ""
     """The beginning of its first line."""
     accuracy: bool = False

@@ -19,6 +19,7 @@ from gcnn.environment import grading, in_notebook
 from gcnn.examine import Examination, unsaved
 from gcnn.locate import HAND_IN, Notebook, NotebookProblem, find, session_names
 from gcnn.released import Released, release
+from gcnn.session import about_redefined
 
 MOST = 8  # items of a list that are shown
 _SAVE = "save the notebook (Ctrl+S, on a Mac ⌘S) and run this cell again"
@@ -27,7 +28,7 @@ _SAVE = "save the notebook (Ctrl+S, on a Mac ⌘S) and run this cell again"
 def check(notebook: str | os.PathLike | None = None, *, clean_start: bool = True) -> None:
     """Say what is untouched, changed, lost or failing in the notebook, and make the file to hand in.
 
-    The file is run from top to bottom in a fresh kernel, with trainings of a single step, in seconds to a minute. Your
+    The file is run from top to bottom in a fresh kernel, with trainings of a single step, in about a minute. Your
     own kernel goes on as it is. What can go wrong is said in a sentence; nothing is raised.
 
     Args:
@@ -79,7 +80,7 @@ def _say_answers(seen: Examination) -> None:
     print(f"\n1. Your answers: {len(there)} of {of} exercises have one.")
     for words, state in (
         ("Untouched", "untouched"),
-        ("Begun, but YOUR CODE HERE or YOUR ANSWER HERE still stands in them", "begun"),
+        ("Begun, but `raise NotImplementedError()` or YOUR ANSWER HERE still stands in them", "begun"),
         (
             "Their cells cannot be found, so nothing is graded there; copy them from the notebook that you got",
             "missing",
@@ -102,6 +103,7 @@ def _say(text: str, indent: str = "   ") -> None:
 def _say_cells(seen: Examination) -> None:
     if not seen.changed and not seen.lost:
         print("\n2. The course's own cells: all are there, as they were given.")
+        _say_names()
         return
     print("\n2. The course's own cells: these are not as they were given.")
 
@@ -119,6 +121,13 @@ def _say_cells(seen: Examination) -> None:
         _say("These are many. Is the notebook of another year or version than the installed package gcnn?")
     else:
         _say("To mend this, copy these cells from the notebook that you got.")
+    _say_names()
+
+
+def _say_names() -> None:
+    """Say which of the course's names mean something else in this session."""
+    if words := about_redefined():
+        _say(words)
 
 
 @contextlib.contextmanager

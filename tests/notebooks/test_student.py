@@ -1,5 +1,6 @@
 """A student's machine: the bundle in an environment that has neither the course's package nor the autograder."""
 
+import importlib.metadata
 import subprocess
 import sys
 import sysconfig
@@ -87,6 +88,23 @@ def test_parts_1_and_2_run_where_the_grader_is_not(bundle, environment, project,
     checked = {name: told(cell) for cell in free if (name := cell.source.partition("(")[0]).startswith("checks.")}
     assert len(checked) == 6
     assert [name for name, text in checked.items() if "All public checks of" not in text] == []
+
+
+def test_what_cannot_be_installed_is_said_each_time(bundle, environment, project):
+    """With a package missing and no network, does the set-up cell say so, also when the wheel is installed already?"""
+    link = environment.parents[1] / "links" / "pooch"
+    kept = link.readlink()
+    link.unlink()
+    notebook = nbformat.read(project / "release" / "gcnn" / "gcnn.ipynb", as_version=4)
+    set_up = next(cell for cell in notebook.cells if "GCNN_URL" in cell.source)
+    again = nbformat.v4.new_code_cell(set_up.source, id="again")
+    back = nbformat.v4.new_code_cell(f"Path({str(link)!r}).symlink_to({str(kept)!r})\n{set_up.source}", id="back")
+    notebook.cells = [set_up, again, back, nbformat.v4.new_code_cell("import gcnn.environment", id="use")]
+    failed = errors(run(environment, bundle / "gcnn.ipynb", notebook, timeout=300).cells)
+    assert list(failed) == [set_up.id, "again"]
+    for words in failed.values():
+        assert "pip could not install pooch>=" in words and "connected to the internet" in words
+        assert f" torch=={importlib.metadata.version('torch')}. " in words  # what is here must stay
 
 
 @pytest.mark.slow

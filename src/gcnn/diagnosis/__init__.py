@@ -6,14 +6,21 @@ for, `family` which known mistake fits, `compared` what a picture can show of it
 pictures what comes out of it for a few small inputs.
 """
 
+import textwrap
+
 from gcnn.diagnosis.findings import find
 from gcnn.diagnosis.report import Report
 from gcnn.environment import grading
+from gcnn.session import about_redefined
 
 
 def _checked(exercise: str, answer: object) -> Report | None:
     """The report on an answer; ``None`` at once when a grader runs the notebook."""
-    return None if grading() else Report(find(exercise, answer))
+    if grading():
+        return None
+    if words := about_redefined():
+        print(textwrap.fill(words, 88, break_on_hyphens=False))
+    return Report(find(exercise, answer))
 
 
 def c4(answer: object) -> Report | None:

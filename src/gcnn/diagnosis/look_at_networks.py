@@ -38,6 +38,11 @@ _KINDS = (*LAYERS.values(), nn.Linear, *_CONVOLUTIONS, *_NORMS)
 _MOST = 24  # layers whose inputs are looked at
 
 
+def _numbers(*shape: int, start: int = 0) -> torch.Tensor:
+    """Numbers from -1 to 1, of many values: of few, some sums are equal, and rounding says which one a pool takes."""
+    return whole_numbers(*shape, start=start, size=9973) / 9973
+
+
 def _set(net: nn.Module, x: torch.Tensor) -> nn.Module:
     """A copy in double precision with numbers by the order in which its layers run."""
     precise = in_dtype(net, torch.float64)
@@ -46,7 +51,7 @@ def _set(net: nn.Module, x: torch.Tensor) -> nn.Module:
         own = [name for name in tensors if name.rpartition(".")[0] == layer]
         for name in own:
             shape, last = tensors[name].shape, name.rpartition(".")[2]
-            numbers = whole_numbers(*shape, start=31 * place + len(last)) / 9
+            numbers = _numbers(*shape, start=31 * place + len(last))
             if last == "running_var":
                 values[name] = 1 + numbers.abs()
             elif last in ("weight", "bias", "running_mean"):
@@ -133,7 +138,7 @@ def network(name: str) -> Callable[..., None]:
     """
 
     def look(watch: Watch, kind: type, own_layers: bool = False) -> None:
-        x = whole_numbers(2, 1, 33, 33).abs() / 9
+        x = _numbers(2, 1, 33, 33).abs()
         made: list[nn.Module] = []
 
         def build() -> str:

@@ -41,12 +41,14 @@ def accuracy_by_digits(own: Mapping[str, Mapping[int, float]] | None = None) -> 
         lowest = min(lowest, *runs.values())
     if own:
         entries["your own run"] = {**ring, "markersize": 11, "color": "0.4"}
-    dress(ax, "training digits", "accuracy (%)")
+    runs = min(len(values) for by_digits in before["accuracy"].values() for values in by_digits.values())
+    measured = "one run each" if runs == 1 else f"mean of {runs} runs"
+    dress(ax, "training digits", f"accuracy (%), {measured}")
     ax.set(xscale="log", ylim=(max(0, 10 * math.floor(lowest / 10 - 0.2)), 100))
     ax.set_xticks(SIZES, [f"{n:,}" for n in SIZES])
     ax.xaxis.set_minor_locator(NullLocator())
     add_legend(figure, entries, columns=2)
-    figure.alt = f"Accuracy by the number of training digits. {' '.join(words)}"
+    figure.alt = f"Accuracy by the number of training digits, {measured}. {' '.join(words)}"
     return figure
 
 
