@@ -17,6 +17,7 @@ from autograder.notebooks import bound_names, role
 MAX_CODE = 200_000  # characters of a cell in which definitions are looked for
 MAX_ALL_CODE = 1_000_000  # and of all that is looked at in one hand-in
 MAX_JOINED = 8  # cells that one answer may have been split into, on either side of the one that has its id
+_WORD = re.compile(r"\w+")
 _HEADING = re.compile(r"^[ \t]*#+[ \t]*(\S.*)$", re.MULTILINE)
 
 
@@ -248,13 +249,10 @@ class _Finder:
 
     def _helpers(self, block: list[int]) -> Iterator[int]:
         """The student's own cells directly before a moved answer that define what it uses."""
-        first, code = block[0], self._joined(block)[:MAX_CODE]
-        while first > 0 and self._may_be_part("", first - 1):
-            names = self._binds(first - 1) or frozenset()
-            if not any(re.search(rf"\b{re.escape(name)}\b", code) for name in names):
-                break
+        first, words = block[0], set(_WORD.findall(self._joined(block)[:MAX_CODE]))
+        while first > 0 and self._may_be_part("", first - 1) and not words.isdisjoint(self._binds(first - 1) or ()):
             first -= 1
-            code = self.cells[first].source + "\n" + code
+            words.update(_WORD.findall(self.cells[first].source))
         return iter(range(first, block[0]))
 
     def _below(self, name: str) -> None:

@@ -14,6 +14,7 @@ import tarfile
 import tempfile
 import threading
 import traceback
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -49,14 +50,14 @@ class Job:
 
     @property
     def key(self) -> str:
-        """A hash of all that the outcome depends on, whoever handed it in: equal jobs need not be run twice."""
+        """A hash of all that the points depend on, whoever handed it in: equal jobs need not be run twice."""
         notebook = nbformat.reads(self.notebook, as_version=4)
         course = notebook.metadata.course
         cells = [(cell.cell_type, cell.source, cell.get("attachments")) for cell in notebook.cells]
         files = hashlib.sha256(self.files).hexdigest() if self.files else None
         settings = dataclasses.asdict(self.settings)
         told = course["names"], course.get(UNREADABLE), course.get("lost")
-        parts = [FORMAT, cells, *told, files, settings, digest(self.secret)]
+        parts = [FORMAT, cells, *told, files, settings, digest(self.secret), tests_version(notebook)]
         return digest(json.dumps(parts, sort_keys=True))
 
 
@@ -147,21 +148,20 @@ def work(job: Job) -> Result:
     """
     notebook = nbformat.reads(job.notebook, as_version=4)
     course = notebook.metadata.course
-    with _one_at_a_time, tempfile.TemporaryDirectory(prefix="hand-in-") as folder:
-        if job.files:
-            with tarfile.open(fileobj=io.BytesIO(job.files)) as archive:
-                archive.extractall(folder, filter="data")
-        if course.get(UNREADABLE):
-            return result_of(job, not_run(notebook, course[UNREADABLE]))
-        try:
+    if course.get(UNREADABLE):
+        return result_of(job, not_run(notebook, course[UNREADABLE]))
+    try:
+        with _one_at_a_time, tempfile.TemporaryDirectory(prefix="hand-in-", ignore_cleanup_errors=True) as folder:
+            if job.files:
+                with tarfile.open(fileobj=io.BytesIO(job.files)) as archive:
+                    archive.extractall(folder, filter="data")
             with handed_over(job.secret):
                 done = run(notebook, frozenset(course.names), Path(folder) if job.files else None, job.settings)
-        except SandboxUnavailable:
-            raise
-        except Exception as error:  # a mistake of ours: this submission waits for a person, the others go on
-            done = not_run(notebook, f"the grader itself failed ({type(error).__name__})")
-            done.evidence["grader error"] = traceback.format_exc()[-5000:]
-    return result_of(job, done)
+        return result_of(job, done)
+    except SandboxUnavailable:
+        raise
+    except Exception as error:  # a mistake of ours: this submission waits for a person, the others go on
+        return failed(job, error)
 
 
 def result_of(job: Job, done: Run) -> Result:
@@ -178,9 +178,23 @@ def result_of(job: Job, done: Run) -> Result:
     return Result(job.student, evidence["key"], nbformat.writes(done.notebook), done.outcomes, evidence)
 
 
+def failed(job: Job, error: Exception) -> Result:
+    """The result of a job that the grader cannot do: every test is *not graded*."""
+    done = not_run(nbformat.reads(job.notebook, as_version=4), f"the grader itself failed ({type(error).__name__})")
+    done.evidence["grader error"] = "".join(traceback.format_exception(error))[-5000:]
+    return result_of(job, done)
+
+
 def lost(job: Job, reason: str) -> Result:
     """The result of a job that no worker could finish: every test is *not graded*."""
-    return result_of(job, not_run(nbformat.reads(job.notebook, as_version=4), reason))
+    done = not_run(nbformat.reads(job.notebook, as_version=4), reason)
+    done.evidence["lost"] = True
+    return result_of(job, done)
+
+
+def spoilt(evidence: Mapping[str, Any]) -> bool:
+    """Whether a job has no outcomes for the grader's own reasons, so that it is worth another try."""
+    return "lost" in evidence or "grader error" in evidence
 
 
 @dataclasses.dataclass(frozen=True)

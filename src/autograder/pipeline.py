@@ -2,8 +2,9 @@
 
 Only this process writes the gradebook. A result is first written to ``.results/`` in the course's folder, then entered
 with nbgrader's own steps, then removed there: whenever the grading is interrupted, what was finished is not run again.
-Where a test has been changed since a submission was graded, its new result is *held* there until somebody has seen who
-gained or lost what.
+What the grader itself could not do is tried again by every run, until it is done or a person has decided. Where a test
+or its points have been changed since a submission was graded, its new result is *held* there until somebody has seen
+who gained or lost what.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import json
 import os
 import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,10 @@ from nbgrader.api import MissingEntry
 from autograder import intake
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.jobs import Job, Result, digest, pack, tests_version
+from autograder.jobs import Job, Result, digest, pack, spoilt, tests_version
 from autograder.judge import Outcome
 from autograder.notebooks import ASSIGNMENT, role
+from autograder.run import not_run
 from autograder.sandbox import SandboxUnavailable, clean_up_stale
 from autograder.secret import read_secret
 from autograder.steps import differs, prepared
@@ -103,6 +105,7 @@ class Grading:
         self._tests = tests_version(self._source)
         self._folder = course.root / FOLDER / ASSIGNMENT
         self._entered: dict[str, dict[str, float | None]] = {}
+        self._undecided: set[str] = set()  # students with a test that waits for a person
         self._dates: dict[str, datetime.datetime] = {}
 
     def events(self) -> Iterator[Event]:
@@ -154,10 +157,14 @@ class Grading:
             entered = {}
             for submission in gradebook.notebook_submissions(*where):
                 scores = {g.name: g.auto_score for g in submission.grades if g.name in tests}
-                waits = {g.name: g.needs_manual_grade for g in submission.grades}
-                # Rows are there from when a submission is first looked at; a grading leaves a number or a flag in each.
-                if scores and all(score is not None or waits[name] for name, score in scores.items()):
+                waits = {g.name for g in submission.grades if g.name in tests and g.needs_manual_grade}
+                marked = {g.name for g in submission.grades if g.manual_score is not None}
+                # Rows are there from when a submission is first looked at; a grading leaves a number or a flag in each,
+                # and whoever marks takes the flag away.
+                if scores and all(score is not None or name in waits | marked for name, score in scores.items()):
                     entered[submission.student.id] = scores
+                    if waits:
+                        self._undecided.add(submission.student.id)
                 if (date := submission.assignment.timestamp) is not None:
                     self._dates[submission.student.id] = date.replace(tzinfo=None)
         return entered
@@ -165,9 +172,15 @@ class Grading:
     def _jobs(self) -> Iterator[Job]:
         """What is to be run, one after the other; what is not is an event."""
         for student in self.students:
-            job = self.job(student)
+            try:
+                job = self.job(student)
+            except (OSError, CourseError):
+                raise
+            except Exception as error:  # one hand-in must not stop the others
+                self._events.append(self._failed(student, f"it could not be read ({type(error).__name__}: {error})"))
+                continue
             earlier = self.course.graded(student)
-            if not self._force and student in self._entered and _evidence(earlier).get("key") == job.key:
+            if not self._force and self._unchanged(job, _evidence(earlier)):
                 self._events.append(
                     self._land(_again(student, earlier))
                     if self._has_another_date(student)
@@ -177,6 +190,12 @@ class Grading:
                 self._events.append(self._take(result, earlier=earlier))
             else:
                 yield job
+
+    def _unchanged(self, job: Job, evidence: Mapping[str, Any]) -> bool:
+        """Whether a job is the one that was entered, and need not be tried again; ``evidence`` is that one's."""
+        if job.student not in self._entered or evidence.get("key") != job.key:
+            return False
+        return not spoilt(evidence) or job.student not in self._undecided
 
     def _has_another_date(self, student: str) -> bool:
         """Whether the hand-in's date is not the gradebook's: then only the penalty for being late may change."""
@@ -195,12 +214,12 @@ class Grading:
         return self._folder / f"{digest(student)[:32]}.json"
 
     def _finished(self, student: str, key: str) -> Result | None:
-        """The result of an interrupted run, if it is this job's."""
+        """The result of an interrupted run, if it is this job's and need not be tried again."""
         try:
             result = Result.loads(self._place(student).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return result if (result.student, result.key) == (student, key) else None
+        return result if (result.student, result.key) == (student, key) and not spoilt(result.evidence) else None
 
     def _keep(self, result: Result) -> None:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self._folder, delete=False) as file:
@@ -214,7 +233,20 @@ class Grading:
         os.replace(file.name, self._place(result.student))
 
     def _take(self, result: Result, earlier: NotebookNode | None = None) -> Event:
-        """Enter a result, or hold it."""
+        """Enter a result, or hold it; one that cannot be used must not stop the others."""
+        try:
+            return self._entered_or_held(result, earlier)
+        except (OSError, CourseError):
+            raise
+        except Exception as error:
+            self._place(result.student).unlink(missing_ok=True)  # it would be no better the next time
+            return self._failed(result.student, f"its result cannot be used ({type(error).__name__}: {error})")
+
+    def _failed(self, student: str, reason: str) -> Event:
+        self.failed[student] = reason
+        return self._counted(Event(FAILED, student, reason=reason))
+
+    def _entered_or_held(self, result: Result, earlier: NotebookNode | None) -> Event:
         student = result.student
         earlier = earlier or self.course.graded(student)
         self._keep(result)
@@ -236,8 +268,7 @@ class Grading:
                 self.course.land(result.student, result.run())
                 self._place(result.student).unlink(missing_ok=True)
         except CourseError as error:
-            self.failed[result.student] = str(error)
-            return self._counted(Event(FAILED, result.student, reason=str(error)))
+            return self._failed(result.student, str(error))
         return self._counted(self._event(LANDED, result, _scores(result)))
 
     def _event(self, kind: str, result: Result, scores: dict[str, float | None]) -> Event:
@@ -275,8 +306,8 @@ def _again(student: str, graded: NotebookNode) -> Result:
     told = {"status", "message", "grader_error"}
     outcomes = {
         name: Outcome(**{field: value for field, value in outcome.items() if field in told})
-        for name, outcome in evidence.outcomes.items()
-    }
+        for name, outcome in evidence.get("outcomes", {}).items()
+    } or not_run(graded, evidence["not run"]).outcomes
     return Result(student, evidence.key, nbformat.writes(graded), outcomes, evidence)
 
 

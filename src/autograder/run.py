@@ -82,14 +82,17 @@ class Kernel:
         self.sandbox, self.settings = sandbox, settings
         # A manager of its own: jupyter_client's close their sockets for good when a kernel has died.
         self.manager = manager = AsyncSandboxedKernelManager.around(sandbox, sys.executable)
+        # A notebook of its own, too: a message may change what an earlier cell shows, and would after it was made safe.
+        scratch = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell() for _ in notebook.cells])
         self.client = nbclient.NotebookClient(
-            notebook,
+            scratch,
             km=manager,
             allow_errors=True,
             timeout_func=self._seconds,
             interrupt_on_timeout=True,
             startup_timeout=60,
             error_on_timeout={"ename": TOO_LONG},
+            record_timing=False,
             on_cell_executed=self._executed,
         )
         self.client.start_new_kernel()
@@ -116,19 +119,27 @@ class Kernel:
         return hit[-1] if hit else ""
 
     def execute(self, cell: NotebookNode, index: int) -> str:
-        """Run a cell of the submission; why the kernel is of no use any more, or an empty string."""
+        """Run a cell of the submission; why the kernel is of no use any more, or an empty string.
+
+        What the cell gets of what the kernel sent is fit to be shown.
+        """
         self._stopped = False
+        running = nbformat.v4.new_code_cell(cell.source, metadata=cell.metadata)
+        unreadable = "a message that no kernel sends"
         try:
-            self.client.execute_cell(cell, index)
+            self.client.execute_cell(running, index)
             if self._stopped:
-                cell.outputs.append(_error(TOO_LONG, f"this cell was stopped after {self._seconds(cell)} s"))
+                running.outputs.append(_error(TOO_LONG, f"this cell was stopped after {self._seconds(cell)} s"))
                 if not self.submission.responds():
                     return self.reason() or "it did not let go of a cell that was stopped"
         except DeadKernelError:
             return self.reason() or "the kernel died"
         except Exception as error:  # a message that cannot be read: the kernel sent something that no kernel sends
-            self.sandbox.kill("a message that no kernel sends")
+            self.sandbox.kill(unreadable)
             return f"the kernel sent what cannot be read ({type(error).__name__})"
+        finally:
+            cell.outputs, count = safe_outputs(running.outputs), running.execution_count
+            cell.execution_count = count if type(count) is int and 0 <= count < 2**31 else None
         return ""
 
     def end(self) -> None:
@@ -230,7 +241,6 @@ class _Submission:
             self._undefined(cell, f"its cell was not run: {self._last()}")
             return
         reason = self._train(cell, index) if role(cell) == "training" else self.kernel.execute(cell, index)
-        cell.outputs = safe_outputs(cell.outputs)
         errors = [output for output in cell.outputs if output.output_type == "error"]
         # The one that says that it was stopped comes after that of the interrupt.
         failed = next((error for error in errors if error.ename == TOO_LONG), errors[0] if errors else None)

@@ -18,7 +18,8 @@ from typing import Any, Protocol
 import psutil
 
 from autograder.errors import CourseError
-from autograder.jobs import Job, Result, code_version, lost, work
+from autograder.jobs import Job, Result, code_version, failed, lost, work
+from autograder.sandbox import SandboxUnavailable
 
 MEMORY_MB = 4000  # that a job of this course takes, its kernel and its tests together
 PATIENCE = 30  # seconds until a cluster has its first worker
@@ -137,6 +138,10 @@ class Processes:
                             broken = True
                             continue
                         result = lost(job, "the process that graded it was ended twice, the second time with it alone")
+                    except SandboxUnavailable:
+                        raise
+                    except Exception as error:  # on the way here, for one: the others go on
+                        result = failed(job, error)
                     if own is not pool:
                         own.shutdown(wait=False)
                     yield result
@@ -273,6 +278,10 @@ class Cluster:
             return future.result()
         except KilledWorker:
             return lost(job, "every worker that tried to grade it was lost")
+        except (SandboxUnavailable, OSError):  # the scheduler may be gone
+            raise
+        except Exception as error:
+            return failed(job, error)
 
     def close(self) -> None:
         """Leave the cluster; it goes on running."""

@@ -1,5 +1,6 @@
 """Tests of grading a class, with real kernels and a small course: in parallel, through accidents, and a second time."""
 
+import dataclasses
 import os
 import re
 import signal
@@ -17,7 +18,7 @@ from rich.console import Console
 from autograder import live, rehearsal
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.jobs import Result, grade
+from autograder.jobs import Result, grade, work
 from autograder.notebooks import ASSIGNMENT
 from autograder.pipeline import FAILED, FOLDER, LANDED, SKIPPED, Grading
 from autograder.run import Settings
@@ -52,6 +53,21 @@ def autograder(course, *arguments, **options):
     """Run the command line in a course's folder."""
     command = [BIN / "autograder", *arguments, "--root", course.root]
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=300, **options)
+
+
+class Here:
+    """Workers in this process, which spoil one student's result."""
+
+    here, slots = True, 1
+
+    def __init__(self, spoilt):
+        self.spoilt = spoilt
+
+    def results(self, jobs):
+        """Do jobs, one after the other."""
+        for job in jobs:
+            result = work(job)
+            yield dataclasses.replace(result, notebook="[") if job.student == self.spoilt else result
 
 
 @pytest.fixture(scope="module")
@@ -401,3 +417,27 @@ def test_defaults():
     assert default_jobs(gpus=1) <= 4
     assert parse_resources("GPU=1, MEMORY=4e9") == {"GPU": 1.0, "MEMORY": 4e9}
     assert parse_resources(None) is None
+
+
+@pytest.mark.parametrize("spoilt", ["hand-in", "result"])
+def test_one_that_cannot_be_used_stops_nobody_else(spoilt, project, tmp_path, monkeypatch):
+    """Is a student of whose hand-in or result nothing can be made told of by name, and are the others graded?"""
+    course = small_course(project, tmp_path / "course", students=3)
+    one, *others = course.handed_in()
+    if spoilt == "hand-in":
+        unspoilt = Grading.job
+
+        def job(self, student):
+            if student == one:
+                raise RecursionError("too deep")
+            return unspoilt(self, student)
+
+        monkeypatch.setattr(Grading, "job", job)
+    grading = Grading(course, Here(one if spoilt == "result" else None), course.handed_in())
+    kinds = {event.student: event.kind for event in grading.events() if event.kind}
+    assert kinds == {one: FAILED, **dict.fromkeys(others, LANDED)}
+    assert ("could not be read" if spoilt == "hand-in" else "cannot be used") in grading.failed[one]
+    monkeypatch.undo()
+    again, events = graded(course)
+    assert {event.student: event.kind for event in events} == {one: LANDED, **dict.fromkeys(others, SKIPPED)}
+    assert again.failed == {}

@@ -210,6 +210,47 @@ def test_outputs_that_would_run_are_not_kept():
     assert "script>" not in json.dumps(done.notebook.cells[1].outputs)
 
 
+SHOW = """\
+from IPython.display import HTML, display, update_display
+display("seen", display_id="x")
+display(HTML("<script>alert(1)</script>"))
+"""
+UPDATE = "update_display(HTML('<script>alert(2)</script>'), display_id='x')"
+# What a kernel's own code cannot say, a submission can: it holds the kernel's sockets.
+FORGE = """\
+import json
+kernel = get_ipython().kernel
+kernel.session.pack = lambda thing: json.dumps(thing, default=str).encode()
+print("\\ud800")
+count = {count}
+content = dict(code="", execution_count=count)
+sent = kernel.session.send(kernel.iopub_socket, "execute_input", content, parent=kernel.get_parent())
+"""
+
+
+@pytest.mark.parametrize("later", [UPDATE, "import os\nos._exit(0)"], ids=["updated", "run again"])
+def test_outputs_that_a_later_cell_brings_back_are_not_kept(later):
+    """Is HTML left out also where a later cell changes what an earlier one shows, or has it run in another kernel?"""
+    added = cell("added", SHOW, "shows"), cell("added", later, "later")
+    cells = [GIVEN, *added, answer("c4", "def C4():\n    return 4"), check("c4", "assert C4() == 4")]
+    done = graded(*cells)
+    assert statuses(done) == {"test-c4": "passed"}
+    assert "script>" not in json.dumps([c.outputs for c in done.notebook.cells])
+    assert [c.id for c in done.notebook.cells] == [c.id for c in cells]
+    assert done.notebook.cells[1].outputs[0].data["text/plain"] == "'seen'"
+
+
+@pytest.mark.parametrize("count", ["json.loads(600 * '[' + 600 * ']')", "'many'", "10**100", "-1", "None"])
+def test_a_forged_message_costs_nobody_else_anything(count):
+    """Can the notebook be written, whatever the kernel said of itself, and is the submission's own answer graded?"""
+    forging = cell("added", FORGE.format(count=count), "forges")
+    done = graded(GIVEN, forging, answer("c4", "def C4():\n    return 4"), check("c4", "assert C4() == 4"))
+    assert set(statuses(done).values()) <= {"passed", "not graded"}
+    written = nbformat.reads(nbformat.writes(done.notebook).encode().decode(), as_version=4)
+    assert written.cells[1].execution_count is None
+    nbformat.validate(written)
+
+
 def test_evidence_is_plain_data_only():
     """Is what goes back to the main process of Python's own types, so that reading it imports nothing, torch least?"""
 

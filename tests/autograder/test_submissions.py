@@ -1,6 +1,7 @@
 """Tests of autograder.submissions: whatever happened to a hand-in, the answers in it and nothing else are poured."""
 
 import copy
+import time
 
 import nbformat
 import pytest
@@ -211,6 +212,27 @@ def test_an_answer_pasted_at_the_end_is_found_with_its_helper(handed_in, source,
     assert find(poured.notebook, "c4").source == "four = 4\n" + WHOLE.replace("4\n", "four\n")
     assert [cell.source for cell in poured.notebook.cells[-2:]] == ["unrelated = 1", "print(1)"]
     assert len(poured.repairs) == 1 and "'c4' was found by what it defines" in poured.repairs[0]
+
+
+def test_a_cell_that_defines_no_name_of_an_answer_is_no_helper(handed_in, source):
+    """Are names whole words: does a cell stay where it is whose names are only parts of those that an answer uses?"""
+    del handed_in.cells[place(handed_in, "c4")]
+    handed_in.cells += [code("fou = our = 4"), code("_four = 4"), code(WHOLE.replace("4\n", "_four\n"))]
+    poured = pour(handed_in, source).notebook
+    assert find(poured, "c4").source.startswith("_four = 4\nclass C4")
+    assert poured.cells[-1].source == "fou = our = 4"
+
+
+@pytest.mark.timeout(30)
+def test_a_cell_with_many_names_holds_nobody_up(handed_in, source):
+    """Is an answer found at once whose helper cell defines tens of thousands of names, none of which it uses?"""
+    names = " = ".join(f"n{number}" for number in range(20_000))
+    long = WHOLE + f"\n\n    text = '{'word ' * 38_000}'"
+    del handed_in.cells[place(handed_in, "c4")]
+    handed_in.cells += [code(f"{names} = 0"), code(long)]
+    start = time.monotonic()
+    assert find(pour(handed_in, source).notebook, "c4").source == long
+    assert time.monotonic() - start < 5
 
 
 def test_an_answer_in_a_free_cell_or_under_another_id_is_found(handed_in, source):
