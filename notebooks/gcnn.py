@@ -71,13 +71,14 @@ def install(*what: str) -> None:
     done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *what], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(
-            f"pip could not install {' '.join(what)}. Is this machine connected to the internet? Connect it, or install these "
-            f"packages in another way, and run this cell again. What pip says: {done.stderr.strip()[-500:]}"
+            f"pip could not install {' '.join(what)}. Is this machine connected to the internet? Connect it, or install what "
+            f"is missing in another way, and run this cell again. What pip says: {done.stderr.strip()[-500:]}"
         )
     importlib.invalidate_caches()
 
 
-if importlib.util.find_spec("gcnn") is None:
+found = importlib.util.find_spec("gcnn")
+if found is None or found.origin is None:  # a mere folder of this name is not the package
     wheels = sorted(Path(".").glob("gcnn-*.whl")) or sorted(Path("/kaggle/input").rglob("gcnn-*.whl"))
     package = str(wheels[-1]) if wheels else GCNN_URL
     if not package:
@@ -88,11 +89,16 @@ if importlib.util.find_spec("gcnn") is None:
     install("--no-deps", package)
 
 # What the package needs and this machine lacks. What is here stays as it is, PyTorch above all: others must fit it.
-needs = {need: re.match(r"[a-z]+", need)[0] for need in importlib.metadata.requires("gcnn")}
+try:
+    requires = importlib.metadata.requires("gcnn") or []
+except importlib.metadata.PackageNotFoundError:  # it was not installed, but lies where Python looks
+    requires = []
+needs = {need: re.match(r"[a-z]+", need)[0] for need in requires}
 missing = [need for need, name in needs.items() if importlib.util.find_spec(name) is None]
+if "torchvision" in map(needs.get, missing) and importlib.util.find_spec("torch") is not None:
+    missing.append(f"torch=={importlib.metadata.version('torch')}")
 if missing:
-    kept = [f"torch=={importlib.metadata.version('torch')}"] if importlib.util.find_spec("torch") else []
-    install(*missing, *kept)
+    install(*missing)
 
 # %%
 import torch
@@ -1885,7 +1891,7 @@ stand there. From turned digits both networks learn it. And for digits that alwa
 r"""
 ## Your own runs
 
-Can you do better? Change anything: the budget (`train_model(model, budget="full")` takes 30 epochs, 7½ times as long as "standard"; "record" takes about ten times as long: 72 rounds of those digits that are still hard, turned and stretched anew each time, which
+Can you do better? Change anything: the budget (`train_model(model, budget="full")` takes 30 epochs, 7½ times as long as "standard"; "record" takes about ten times as long as "standard": 72 rounds of those digits that are still hard, turned and stretched anew each time, which
 brought `C4CNNWithBatchNorm` to 98.1 % in the course's own runs), the network, the data.
 Nothing here is graded.
 Choose with the *validation* digits and look at the test digits last: whoever tunes on the test set measures how well they tuned.

@@ -53,7 +53,7 @@ class Budget:
     """Bytes that are left."""
     files: int = 2000
     """Files that are left."""
-    members: int = 50_000
+    members: int = 200_000
     """Entries of archives that are left to be looked at, whatever comes of them."""
 
     def take(self, size: int) -> None:
@@ -84,7 +84,7 @@ class Budget:
         """
         self.members -= 1
         if self.members < 0:
-            raise TooLarge("holds archives of more files and folders than are looked at (50,000)")
+            raise TooLarge("holds archives of more files and folders than are looked at (200,000)")
 
 
 @dataclass(frozen=True)

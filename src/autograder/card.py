@@ -7,6 +7,7 @@ a fingerprint of its text; nothing in it is a solution or a hidden test. `gcnn.r
 import ast
 import json
 import re
+import symtable
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -37,10 +38,9 @@ def _cell(cell: NotebookNode) -> dict[str, object]:
         said["bare"] = fingerprint(bare(cell.source))
     if kind == "answer" and cell.cell_type == "code":
         said["defines"] = sorted(bound_names(cell.source))
-    elif kind in ("given", "training", "playground"):
-        said["defines"] = sorted(bound_names(cell.source) | _imported(cell.source))
     if kind in ("given", "tests", "playground"):
-        said["begins"] = cell.source.strip().split("\n")[0][:50]
+        lines = [line.strip() for line in cell.source.strip().split("\n")]
+        said["begins"] = lines["not GRADING:" in lines[0]][:50]
     if kind == "tests" and "retrained(" in cell.source:
         said["accuracy"] = True
     return said
@@ -50,6 +50,29 @@ def _imported(code: str) -> set[str]:
     """The names that a cell's code imports at its top level."""
     imports = [node for node in ast.parse(code).body if isinstance(node, (ast.Import, ast.ImportFrom))]
     return {(alias.asname or alias.name).partition(".")[0] for node in imports for alias in node.names}
+
+
+def _needed(code: str) -> set[str]:
+    """The names that a cell's code takes from elsewhere, in its functions too."""
+    tables, names = [symtable.symtable(code, "cell", "exec")], set()
+    for table in tables:
+        tables += table.get_children()
+        top = table.get_type() == "module"
+        names |= {s.get_name() for s in table.get_symbols() if (s.is_referenced() if top else s.is_global())}
+    return names - bound_names(code) - _imported(code)
+
+
+def _needed_elsewhere(cells: list[NotebookNode]) -> dict[str, list[str]]:
+    """By the ids of given, training and free cells in code: the names that each defines and that other cells need."""
+    needs = {cell.id: _needed(cell.source) for cell in cells}
+    return {
+        cell.id: sorted(
+            (bound_names(cell.source) | _imported(cell.source))
+            & set().union(*(names for other, names in needs.items() if other != cell.id))
+        )
+        for cell in cells
+        if role(cell) in ("given", "training", "playground")
+    }
 
 
 def card(source: NotebookNode) -> str:
@@ -65,7 +88,9 @@ def card(source: NotebookNode) -> str:
         for key, cell in answers.items()
     }
     listed = ",\n".join(f"  {json.dumps(key)}: {json.dumps(e, ensure_ascii=False)}" for key, e in exercises.items())
-    cell_lines = ",\n".join(f"  {json.dumps(_cell(cell), ensure_ascii=False)}" for cell in cells)
+    defined = _needed_elsewhere([cell for cell in cells if cell.cell_type == "code"])
+    said = [_cell(cell) | ({"defines": names} if (names := defined.get(cell.id)) else {}) for cell in cells]
+    cell_lines = ",\n".join(f"  {json.dumps(one, ensure_ascii=False)}" for one in said)
     file = json.dumps(f"{ASSIGNMENT}.ipynb")
     return f'{{\n "file": {file},\n "exercises": {{\n{listed}\n }},\n "cells": [\n{cell_lines}\n ]\n}}\n'
 

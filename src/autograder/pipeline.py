@@ -173,13 +173,12 @@ class Grading:
         """What is to be run, one after the other; what is not is an event."""
         for student in self.students:
             try:
-                job = self.job(student)
+                job, earlier = self.job(student), self.course.graded(student)
             except (OSError, CourseError):
                 raise
             except Exception as error:  # one hand-in must not stop the others
                 self._events.append(self._failed(student, f"it could not be read ({type(error).__name__}: {error})"))
                 continue
-            earlier = self.course.graded(student)
             if not self._force and self._unchanged(job, _evidence(earlier)):
                 self._events.append(
                     self._land(_again(student, earlier))

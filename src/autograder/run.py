@@ -125,6 +125,7 @@ class Kernel:
         """
         self._stopped = False
         running = nbformat.v4.new_code_cell(cell.source, metadata=cell.metadata)
+        self.client.nb.cells[index] = running  # where the client looks for what a message changes
         unreadable = "a message that no kernel sends"
         try:
             self.client.execute_cell(running, index)

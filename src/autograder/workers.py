@@ -278,7 +278,7 @@ class Cluster:
             return future.result()
         except KilledWorker:
             return lost(job, "every worker that tried to grade it was lost")
-        except (SandboxUnavailable, OSError):  # the scheduler may be gone
+        except (SandboxUnavailable, OSError, futures.CancelledError):  # the scheduler may be gone
             raise
         except Exception as error:
             return failed(job, error)

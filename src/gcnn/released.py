@@ -68,9 +68,9 @@ class Released:
     bare: str = ""
     """Of an answer: the fingerprint of what is left without the stub."""
     defines: tuple[str, ...] = ()
-    """The names that it defines, or of an answer in code must define; none of tests."""
+    """Of an answer in code: the names that it must define. Of others, but for tests: those that other cells need."""
     begins: str = ""
-    """The beginning of its first line."""
+    """The beginning of its first line, or of the next if that says only that a grader leaves it out."""
     accuracy: bool = False
     """Whether it tests how good a trained network is."""
 

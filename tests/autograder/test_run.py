@@ -251,6 +251,16 @@ def test_a_forged_message_costs_nobody_else_anything(count):
     nbformat.validate(written)
 
 
+def test_what_a_cell_shows_may_change_while_it_runs():
+    """Does a display that its own cell updates, as progress bars do, show the last state, and harm nothing?"""
+    shows = "handle = display('0 %', display_id=True)\nhandle.update('50 %')\nhandle.update('100 %')"
+    later = cell("added", "handle.update('again')")
+    shows = cell("added", f"from IPython.display import display\n{shows}")
+    done = graded(GIVEN, shows, later, answer("c4", "def C4():\n    return 4"), check("c4", "assert C4() == 4"))
+    assert statuses(done) == {"test-c4": "passed"} and done.evidence["kernel deaths"] == []
+    assert done.notebook.cells[1].outputs[0].data["text/plain"] == "'100 %'"
+
+
 def test_evidence_is_plain_data_only():
     """Is what goes back to the main process of Python's own types, so that reading it imports nothing, torch least?"""
 

@@ -14,6 +14,7 @@ from gcnn import checks, plots, session
 from gcnn.data import MnistRotDataset
 from gcnn.equivariance import rotate
 from gcnn.training import train_model
+test_set = MnistRotDataset("test")
 GRADING = False
 """
 
@@ -51,8 +52,17 @@ def test_an_error_for_a_missing_name_says_what_to_run(name, what, shell, capsys)
 
 @pytest.mark.parametrize(
     "code",
-    ["a_name_of_my_own", "x", "raise NameError('x is not defined')", "def f():\n    print(y)\n    y = 1\nf()"],
-    ids=["own", "short", "raised", "local"],
+    [
+        "a_name_of_my_own",
+        "x",
+        "digit",
+        "images",
+        "size",
+        "name",
+        "missing",
+        "raise NameError('x is not defined')",
+        "def f():\n    print(y)\n    y = 1\nf()",
+    ],
 )
 def test_other_errors_are_as_ever(code, shell, capsys):
     """Is nothing added where the course knows nothing?"""
@@ -69,7 +79,7 @@ def test_another_way_to_show_errors_stays(shell, monkeypatch):
     assert shell.custom_exceptions == (ImportError,)
 
 
-@pytest.mark.parametrize("name", ["train_model", "rotate", "nn", "checks", "MnistRotDataset"])
+@pytest.mark.parametrize("name", ["train_model", "rotate", "nn", "checks", "test_set"])
 def test_a_redefined_name_is_said(name, shell, capsys):
     """Do the checks of an exercise and the check before handing in say so, until the name is given again?"""
 

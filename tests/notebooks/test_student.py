@@ -92,7 +92,7 @@ def test_parts_1_and_2_run_where_the_grader_is_not(bundle, environment, project,
 
 def test_what_cannot_be_installed_is_said_each_time(bundle, environment, project):
     """With a package missing and no network, does the set-up cell say so, also when the wheel is installed already?"""
-    link = environment.parents[1] / "links" / "pooch"
+    link = environment.parents[1] / "links" / "torchvision"
     kept = link.readlink()
     link.unlink()
     notebook = nbformat.read(project / "release" / "gcnn" / "gcnn.ipynb", as_version=4)
@@ -103,7 +103,7 @@ def test_what_cannot_be_installed_is_said_each_time(bundle, environment, project
     failed = errors(run(environment, bundle / "gcnn.ipynb", notebook, timeout=300).cells)
     assert list(failed) == [set_up.id, "again"]
     for words in failed.values():
-        assert "pip could not install pooch>=" in words and "connected to the internet" in words
+        assert "pip could not install torchvision>=" in words and "connected to the internet" in words
         assert f" torch=={importlib.metadata.version('torch')}. " in words  # what is here must stay
 
 
