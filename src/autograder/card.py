@@ -4,7 +4,6 @@ The card is `src/gcnn/release.json`. For each cell of the release it has the id,
 a fingerprint of its text; nothing in it is a solution or a hidden test. `gcnn.released` reads it.
 """
 
-import ast
 import json
 import re
 import symtable
@@ -17,6 +16,7 @@ from autograder.notebooks import ASSIGNMENT, as_released, bound_names, role
 from gcnn.released import bare, fingerprint
 
 CARD = Path("src/gcnn/release.json")
+_NAMED = ("given", "training", "playground")  # roles of cells that may be named to whoever lacks what they define
 
 
 def _name(key: str, cell: NotebookNode) -> str:
@@ -46,33 +46,23 @@ def _cell(cell: NotebookNode) -> dict[str, object]:
     return said
 
 
-def _imported(code: str) -> set[str]:
-    """The names that a cell's code imports at its top level."""
-    imports = [node for node in ast.parse(code).body if isinstance(node, (ast.Import, ast.ImportFrom))]
-    return {(alias.asname or alias.name).partition(".")[0] for node in imports for alias in node.names}
-
-
-def _needed(code: str) -> set[str]:
-    """The names that a cell's code takes from elsewhere, in its functions too."""
-    tables, names = [symtable.symtable(code, "cell", "exec")], set()
-    for table in tables:
-        tables += table.get_children()
-        top = table.get_type() == "module"
-        names |= {s.get_name() for s in table.get_symbols() if (s.is_referenced() if top else s.is_global())}
-    return names - bound_names(code) - _imported(code)
+def _names(code: str) -> tuple[set[str], set[str]]:
+    """The names that a cell's code binds at its top level, and those that it takes from elsewhere, in functions too."""
+    top = symtable.symtable(code, "cell", "exec")
+    bound = {s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported()}
+    taken = {s.get_name() for s in top.get_symbols() if s.is_referenced()}
+    inner = top.get_children()
+    for table in inner:
+        inner += table.get_children()
+        taken |= {s.get_name() for s in table.get_symbols() if s.is_global()}
+    return bound, taken - bound
 
 
 def _needed_elsewhere(cells: list[NotebookNode]) -> dict[str, list[str]]:
     """By the ids of given, training and free cells in code: the names that each defines and that other cells need."""
-    needs = {cell.id: _needed(cell.source) for cell in cells}
-    return {
-        cell.id: sorted(
-            (bound_names(cell.source) | _imported(cell.source))
-            & set().union(*(names for other, names in needs.items() if other != cell.id))
-        )
-        for cell in cells
-        if role(cell) in ("given", "training", "playground")
-    }
+    names = {cell.id: _names(cell.source) for cell in cells}
+    needed = set().union(*(taken for _, taken in names.values()))  # no cell takes what it binds
+    return {cell.id: sorted(names[cell.id][0] & needed) for cell in cells if role(cell) in _NAMED}
 
 
 def card(source: NotebookNode) -> str:

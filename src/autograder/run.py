@@ -126,7 +126,6 @@ class Kernel:
         self._stopped = False
         running = nbformat.v4.new_code_cell(cell.source, metadata=cell.metadata)
         self.client.nb.cells[index] = running  # where the client looks for what a message changes
-        unreadable = "a message that no kernel sends"
         try:
             self.client.execute_cell(running, index)
             if self._stopped:
@@ -136,7 +135,7 @@ class Kernel:
         except DeadKernelError:
             return self.reason() or "the kernel died"
         except Exception as error:  # a message that cannot be read: the kernel sent something that no kernel sends
-            self.sandbox.kill(unreadable)
+            self.sandbox.kill("a message that no kernel sends")
             return f"the kernel sent what cannot be read ({type(error).__name__})"
         finally:
             cell.outputs, count = safe_outputs(running.outputs), running.execution_count

@@ -44,6 +44,7 @@ def check(notebook: str | os.PathLike | None = None, *, clean_start: bool = True
         _say_when_saved(found, seen)
         _say_answers(seen)
         _say_cells(seen)
+        _say_names()
         if clean_start:
             _say_clean_start(seen)
         _say_file(found, seen)
@@ -103,7 +104,6 @@ def _say(text: str, indent: str = "   ") -> None:
 def _say_cells(seen: Examination) -> None:
     if not seen.changed and not seen.lost:
         print("\n2. The course's own cells: all are there, as they were given.")
-        _say_names()
         return
     print("\n2. The course's own cells: these are not as they were given.")
 
@@ -121,7 +121,6 @@ def _say_cells(seen: Examination) -> None:
         _say("These are many. Is the notebook of another year or version than the installed package gcnn?")
     else:
         _say("To mend this, copy these cells from the notebook that you got.")
-    _say_names()
 
 
 def _say_names() -> None:
