@@ -5,8 +5,8 @@
 
 Each seed draws new weights and another order. The trainings run one after the other, so that their seconds are those of
 the whole machine; they are kept in ``build/record.jsonl`` as soon as they are done, and the same command goes on from
-there. ``accuracy.…`` is on the public test digits; ``seconds.…`` is the whole call of `train_model`. Writes
-``benchmarks/results/record.json``.
+there. ``accuracy.…`` is on the public test digits; ``seconds.…`` is the whole call of `train_model`. Writes a file for
+each network, ``benchmarks/results/BUDGET_NETWORK.json``, so that one can be measured without the others.
 """
 
 import argparse
@@ -53,15 +53,14 @@ def main() -> None:
     for run in track([run for run in runs if key(*run) not in kept], "training", console=console):
         kept[key(*run)] = measured(*run)
         console.print(f"{run}: {kept[key(*run)]}")
-    rows = []
     for network in dict.fromkeys(run[0] for run in runs):
         done = [kept[key(*run)] for run in runs if run[0] == network]
-        name, epochs = f"{network}.{arguments.budget}", BUDGETS[arguments.budget].epochs
+        name, epochs, rows = f"{network}.{arguments.budget}", BUDGETS[arguments.budget].epochs, []
         for what, unit in (("accuracy", "percent of the public test digits"), ("seconds", "seconds of train_model")):
             values = [one[what] for one in done]
             rows.append({**results.over_seeds(f"{what}.{name}", values, unit), "epochs": epochs})
             console.print(f"{rows[-1]['name']}: {rows[-1]['value']} {unit}, {rows[-1]['spread']['values']}")
-    results.write(results.FOLDER / "record.json", "benchmarks/record.py", rows)
+        results.write(results.FOLDER / f"{arguments.budget}_{network}.json", "benchmarks/record.py", rows)
 
 
 if __name__ == "__main__":
