@@ -4,18 +4,20 @@
     python benchmarks/record.py --seeds 1 --network c4cnn_bn
 
 Each seed draws new weights and another order. The trainings run one after the other, so that their seconds are those of
-the whole machine; they are kept in ``build/record.jsonl`` as soon as they are done, and the same command goes on from
-there. ``accuracy.…`` is on the public test digits; ``seconds.…`` is the whole call of `train_model`. Writes a file for
-each network, ``benchmarks/results/BUDGET_NETWORK.json``, so that one can be measured without the others.
+the whole machine; with ``--untimed`` they run side by side, a core each, and their seconds are not kept. What is done
+is in ``build/record.jsonl``, and the same command goes on from there. ``accuracy.…`` is on the public test digits;
+``seconds.…`` is the whole call of `train_model`. Writes a file for each network,
+``benchmarks/results/BUDGET_NETWORK.json``, so that one can be measured without the others.
 """
 
 import argparse
+import os
 import sys
 
 import networks
 import results
 import torch
-from calibrate import Training
+from calibrate import Training, measured
 from rich.console import Console
 from rich.progress import track
 from training import trained
@@ -33,7 +35,7 @@ def key(network: str, budget: str, seed: int) -> str:
     return f"{Training(network, budget, seed).key} {torch.get_num_threads()}"
 
 
-def measured(network: str, budget: str, seed: int) -> dict[str, float]:
+def timed(network: str, budget: str, seed: int) -> dict[str, float]:
     """One training's accuracy in percent, and its seconds."""
     accuracy, seconds, _ = trained(network, BUDGETS[budget], seed, str(default_device()))
     return {"accuracy": accuracy, "seconds": seconds}
@@ -45,19 +47,28 @@ def main() -> None:
     parser.add_argument("--network", action="append", choices=list(networks.CLASSES), help="may be repeated")
     parser.add_argument("--budget", choices=list(BUDGETS), default="record")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="trainings of each network")
+    parser.add_argument("--untimed", action="store_true", help="train side by side, a core each, for the accuracy only")
     arguments = parser.parse_args()
     kept = Kept(results.ROOT / "build" / "record.jsonl")
     MnistRotDataset("train")  # the files are in the system's cache from here on
     runs = [(n, arguments.budget, s) for s in range(arguments.seeds) for n in arguments.network or NETWORKS]
     console = Console() if sys.stdout.isatty() else Console(width=120)
-    for run in track([run for run in runs if key(*run) not in kept], "training", console=console):
-        kept[key(*run)] = measured(*run)
-        console.print(f"{run}: {kept[key(*run)]}")
+    missing = [run for run in runs if key(*run) not in kept]
+    if arguments.untimed:
+        done = measured([Training(*run) for run in missing], Kept(None), os.cpu_count(), console)
+        found = (((one.network, one.budget, one.seed), {"accuracy": accuracy}) for one, accuracy in done)
+    else:
+        found = ((run, timed(*run)) for run in track(missing, "training", console=console))
+    for run, figures in found:
+        kept[key(*run)] = figures
+        console.print(f"{run}: {figures}")
     for network in dict.fromkeys(run[0] for run in runs):
         done = [kept[key(*run)] for run in runs if run[0] == network]
         name, epochs, rows = f"{network}.{arguments.budget}", BUDGETS[arguments.budget].epochs, []
         for what, unit in (("accuracy", "percent of the public test digits"), ("seconds", "seconds of train_model")):
-            values = [one[what] for one in done]
+            values = [one[what] for one in done if what in one]
+            if not values:
+                continue
             rows.append({**results.over_seeds(f"{what}.{name}", values, unit), "epochs": epochs})
             console.print(f"{rows[-1]['name']}: {rows[-1]['value']} {unit}, {rows[-1]['spread']['values']}")
         results.write(results.FOLDER / f"{arguments.budget}_{network}.json", "benchmarks/record.py", rows)
