@@ -6,13 +6,16 @@
 Each seed draws new weights and another order. The trainings run one after the other, so that their seconds are those of
 the whole machine; with ``--untimed`` they run side by side, a core each, and their seconds are not kept. What is done
 is in ``build/record.jsonl``, and the same command goes on from there. ``accuracy.…`` is on the public test digits;
-``seconds.…`` is the whole call of `train_model`. Writes a file for each network,
+``seconds.…`` is the whole call of `train_model`; ``mistaken.…`` counts the digits of two classes that were taken for
+each other, for the pairs of classes that were so most often. Writes a file for each network,
 ``benchmarks/results/BUDGET_NETWORK.json``, so that one can be measured without the others.
 """
 
 import argparse
+import collections
 import os
 import sys
+import time
 
 import networks
 import results
@@ -20,25 +23,50 @@ import torch
 from calibrate import Training, measured
 from rich.console import Console
 from rich.progress import track
-from training import trained
 
 from autograder.kept import Kept
 from gcnn.budgets import BUDGETS
 from gcnn.data import MnistRotDataset
-from gcnn.environment import default_device
+from gcnn.probes import predict
+from gcnn.training import train_model
 
-NETWORKS, SEEDS = ("c4cnn_bn", "d4cnn"), 5
-
-
-def key(network: str, budget: str, seed: int) -> str:
-    """All by which a training is found again: what its accuracy depends on, and the threads that its seconds do."""
-    return f"{Training(network, budget, seed).key} {torch.get_num_threads()}"
+NETWORKS, SEEDS, PAIRS = ("c4cnn_bn", "d4cnn"), 5, 3
+UNITS = {"accuracy": "percent of the public test digits", "seconds": "seconds of train_model"}
 
 
-def timed(network: str, budget: str, seed: int) -> dict[str, float]:
-    """One training's accuracy in percent, and its seconds."""
-    accuracy, seconds, _ = trained(network, BUDGETS[budget], seed, str(default_device()))
-    return {"accuracy": accuracy, "seconds": seconds}
+class Long(Training):
+    """A long training, of which more is told than the accuracy."""
+
+    @property
+    def kept_as(self) -> str:
+        """By what it is found again: all that its accuracy depends on, and the threads that its seconds do."""
+        return f"{self.key} {torch.get_num_threads()}"
+
+    def run(self) -> dict[str, object]:
+        """Its accuracy in percent, its seconds, and how many digits of two classes were taken for each other."""
+        torch.manual_seed(self.seed)
+        model, test = networks.network("ours", self.network), MnistRotDataset("test")
+        start = time.perf_counter()
+        train_model(model, self.budget, self.seed, progress=False)
+        seconds = time.perf_counter() - start
+        answers = predict(model, test.images).argmax(1)
+        wrong = answers != test.labels
+        pairs = zip(answers[wrong].tolist(), test.labels[wrong].tolist(), strict=True)
+        mistaken = collections.Counter(f"{min(pair)}_{max(pair)}" for pair in pairs)
+        return {"accuracy": 100 * (~wrong).double().mean().item(), "seconds": seconds, "mistaken": mistaken}
+
+
+def rows(network: str, budget: str, done: list[dict[str, object]]) -> list[dict[str, object]]:
+    """A network's figures, over the trainings that have each."""
+    found = []
+    for what, unit in UNITS.items():
+        if values := [one[what] for one in done if what in one]:
+            found.append(results.over_seeds(f"{what}.{network}.{budget}", values, unit))
+    counts = [one["mistaken"] for one in done if "mistaken" in one]
+    for pair, _ in sum(map(collections.Counter, counts), collections.Counter()).most_common(PAIRS):
+        values = [float(count.get(pair, 0)) for count in counts]
+        found.append(results.over_seeds(f"mistaken.{network}.{budget}.{pair}", values, "public test digits"))
+    return [{**row, "epochs": BUDGETS[budget].epochs} for row in found]
 
 
 def main() -> None:
@@ -51,27 +79,23 @@ def main() -> None:
     arguments = parser.parse_args()
     kept = Kept(results.ROOT / "build" / "record.jsonl")
     MnistRotDataset("train")  # the files are in the system's cache from here on
-    runs = [(n, arguments.budget, s) for s in range(arguments.seeds) for n in arguments.network or NETWORKS]
+    chosen = arguments.network or NETWORKS
+    runs = [Long(network, arguments.budget, seed) for seed in range(arguments.seeds) for network in chosen]
     console = Console() if sys.stdout.isatty() else Console(width=120)
-    missing = [run for run in runs if key(*run) not in kept]
+    missing = [run for run in runs if run.kept_as not in kept]
     if arguments.untimed:
-        done = measured([Training(*run) for run in missing], Kept(None), os.cpu_count(), console)
-        found = (((one.network, one.budget, one.seed), {"accuracy": accuracy}) for one, accuracy in done)
+        done = measured(missing, Kept(None), os.cpu_count(), console)
+        found = ((run, {k: v for k, v in figures.items() if k != "seconds"}) for run, figures in done)
     else:
-        found = ((run, timed(*run)) for run in track(missing, "training", console=console))
+        found = ((run, run.run()) for run in track(missing, "training", console=console))
     for run, figures in found:
-        kept[key(*run)] = figures
-        console.print(f"{run}: {figures}")
-    for network in dict.fromkeys(run[0] for run in runs):
-        done = [kept[key(*run)] for run in runs if run[0] == network]
-        name, epochs, rows = f"{network}.{arguments.budget}", BUDGETS[arguments.budget].epochs, []
-        for what, unit in (("accuracy", "percent of the public test digits"), ("seconds", "seconds of train_model")):
-            values = [one[what] for one in done if what in one]
-            if not values:
-                continue
-            rows.append({**results.over_seeds(f"{what}.{name}", values, unit), "epochs": epochs})
-            console.print(f"{rows[-1]['name']}: {rows[-1]['value']} {unit}, {rows[-1]['spread']['values']}")
-        results.write(results.FOLDER / f"{arguments.budget}_{network}.json", "benchmarks/record.py", rows)
+        kept[run.kept_as] = figures
+        console.print(f"{run.row}, seed {run.seed}: {figures}")
+    for network in chosen:
+        made = rows(network, arguments.budget, [kept[run.kept_as] for run in runs if run.network == network])
+        for row in made:
+            console.print(f"{row['name']}: {row['value']} {row['unit']}, {row['spread']['values']}")
+        results.write(results.FOLDER / f"{arguments.budget}_{network}.json", "benchmarks/record.py", made)
 
 
 if __name__ == "__main__":
