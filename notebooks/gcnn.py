@@ -49,56 +49,103 @@ CNNs" (2019, [arXiv 1911.08251](https://arxiv.org/abs/1911.08251)); rotated MNIS
 r"""
 ## Set-up
 
-Run these two cells first. They install the course's own package, `gcnn`, if it is missing, leave your PyTorch as it is, say what they found, and
+Run these two cells first. They install the course's own package, `gcnn`, if it is missing or another version lies beside the notebook, leave your PyTorch as it is, say what they found, and
 how long training will take here. Everything works without a GPU. After a restart, run these and then every cell above the one where you were: trainings that were finished are loaded, and interrupted ones go on.
 """
 
 # %%
 import importlib.metadata
 import importlib.util
+import os
 import re
+import shutil
+import site
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 # For instructors: where to find the package when no wheel lies beside the notebook. This is the only place to set it.
 GCNN_URL = ""
 
 
-
 def install(*what: str) -> None:
     """Install packages with pip, or say what to do."""
+    if importlib.util.find_spec("pip") is None:  # an environment that uv made has none
+        subprocess.run([sys.executable, "-m", "ensurepip"], capture_output=True)
     done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *what], capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(
-            f"pip could not install {' '.join(what)}. Is this machine connected to the internet? Connect it, or install what "
-            f"is missing in another way, and run this cell again. What pip says: {done.stderr.strip()[-500:]}"
-        )
+        advice = "Is this machine connected to the internet? Connect it, or install what is missing in another way, and run this cell again."
+        if "externally-managed-environment" in done.stderr:
+            advice = "Make an environment for the course, as its README says, and open the notebook there."
+        elif "No module named pip" in done.stderr:
+            advice = f"Install pip for {sys.executable}, and run this cell again."
+        raise RuntimeError(f"pip could not install {' '.join(what)}. {advice} What pip says: {done.stderr.strip()[-500:]}")
+    if site.ENABLE_USER_SITE and site.getusersitepackages() not in sys.path:  # pip has just made that folder
+        site.addsitedir(site.getusersitepackages())
     importlib.invalidate_caches()
 
 
-found = importlib.util.find_spec("gcnn")
-if found is None or found.origin is None:  # a mere folder of this name is not the package
-    wheels = sorted(Path(".").glob("gcnn-*.whl")) or sorted(Path("/kaggle/input").rglob("gcnn-*.whl"))
-    package = str(wheels[-1]) if wheels else GCNN_URL
-    if not package:
-        raise RuntimeError(
-            "The course package `gcnn` is missing. Put the file gcnn-….whl that came with this notebook "
-            "beside it (in Colab: drag it into the file browser on the left) and run this cell again."
-        )
-    install("--no-deps", package)
+def installed_version() -> str:
+    """The version of the course's package that is installed; "" if none is."""
+    try:
+        return importlib.metadata.version("gcnn")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
-# What the package needs and this machine lacks. What is here stays as it is, PyTorch above all: others must fit it.
-try:
-    requires = importlib.metadata.requires("gcnn") or []
-except importlib.metadata.PackageNotFoundError:  # it was not installed, but lies where Python looks
-    requires = []
-needs = {need: re.match(r"[a-z]+", need)[0] for need in requires}
-missing = [need for need, name in needs.items() if importlib.util.find_spec(name) is None]
-if "torchvision" in map(needs.get, missing) and importlib.util.find_spec("torch") is not None:
-    missing.append(f"torch=={importlib.metadata.version('torch')}")
-if missing:
-    install(*missing)
+
+def package_is_there() -> bool:
+    """Whether Python finds the course's package."""
+    found = importlib.util.find_spec("gcnn")
+    if found is None or found.origin is None:  # a mere folder of this name is not the package
+        return False
+    if found.submodule_search_locations is None:
+        raise RuntimeError(
+            f"The file {found.origin} hides the course's package, which is also called gcnn. Rename the file, restart the kernel, "
+            "and run this cell again."
+        )
+    return True
+
+
+def install_package() -> None:
+    """Install the course's package if it is missing, or if the newest wheel that is here holds another one."""
+    notebook = Path(globals().get("__vsc_ipynb_file__", "gcnn.ipynb")).absolute()  # VS Code says where it is
+    places = {Path.cwd(): "", notebook.parent: "", Path("/content/drive/MyDrive"): "", Path("/kaggle/input"): "**/"}
+    places = {folder: below for folder, below in places.items() if folder.is_dir()}
+    wheels = [wheel for folder, below in places.items() for wheel in folder.glob(f"{below}gcnn-*-py3-none-any*.whl")]
+    package = str(max(wheels, key=lambda wheel: wheel.stat().st_mtime)) if wheels else GCNN_URL
+    there, version = package_is_there(), installed_version()
+    if not there and not package:
+        raise RuntimeError(
+            f"The course package `gcnn` is missing, and not in {' or '.join(map(str, places))}. Put the file gcnn-….whl that came with "
+            "this notebook beside it (in Colab: drag it into the file browser on the left) and run this cell again."
+        )
+    # The version tells what a package holds. A developer's own, which has no ".post" in it, is left alone.
+    name = re.search(r"gcnn-([\w.]+)-py3-none-any", package)
+    differs = name is not None and ".post" in version and version != name[1] and "NBGRADER_EXECUTION" not in os.environ
+    if there and not differs:
+        return
+    if wheels:  # pip takes no name to which a browser has added " (1)"
+        package = str(shutil.copy(package, Path(tempfile.mkdtemp(), f"{name[0]}.whl")))
+    install("--no-deps", "--force-reinstall", package)
+    if "gcnn" in sys.modules or not package_is_there():
+        raise RuntimeError("The course package was installed just now. Restart the kernel, and run this cell again.")
+
+
+def install_what_it_needs() -> None:
+    """Install what this machine lacks. What is here stays as it is, PyTorch above all: others must fit it."""
+    requires = (importlib.metadata.requires("gcnn") or []) if installed_version() else []
+    needs = {need: re.match(r"[a-z]+", need)[0] for need in requires}
+    missing = [need for need, name in needs.items() if importlib.util.find_spec(name) is None]
+    missing = [need for need in missing if needs[need] not in ("pooch", "requests")]  # only for digits from elsewhere
+    if "torchvision" in map(needs.get, missing) and importlib.util.find_spec("torch") is not None:
+        missing.append(f"torch=={importlib.metadata.version('torch')}")
+    if missing:
+        install(*missing)
+
+
+install_package()
+install_what_it_needs()
 
 # %%
 import torch

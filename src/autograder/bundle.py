@@ -1,5 +1,8 @@
 """What students get, in one folder: the released notebook, the package that it installs, a README and requirements."""
 
+import hashlib
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +17,8 @@ from nbformat import NotebookNode
 from autograder.errors import CourseError
 
 _URL = re.compile(r'(?m)^GCNN_URL = ".*"$')
+_VERSION = re.compile(r'(?m)^version = "(.*)"$')
+_LONG_AGO = "315532800"  # the first second of 1980, the earliest that a zip file can say
 _FORBIDDEN = ("autograder", "hidden", "source/")  # what no path in the student's package may hold
 
 README = """# Group equivariant neural networks: the course notebook
@@ -30,11 +35,21 @@ README = """# Group equivariant neural networks: the course notebook
 **On a JupyterHub, in JupyterLab or VS Code**: put both files into one folder, open the notebook. It needs Python 3.10
 and PyTorch 2.6, or newer; nothing that is installed is replaced.
 
-**From nothing**, on your own machine:
+On a Mac with an Intel processor use Colab or Kaggle: there is no such PyTorch for it.
+
+**From nothing**, on your own machine. On Windows:
 
 ```
-python -m venv gcnn-course
-gcnn-course/bin/pip install -r requirements.txt jupyterlab ipywidgets     # Windows: gcnn-course\\Scripts\\pip
+py -m venv gcnn-course
+gcnn-course\\Scripts\\pip install -r requirements.txt jupyterlab ipywidgets
+gcnn-course\\Scripts\\jupyter lab {notebook}
+```
+
+On macOS and Linux:
+
+```
+python3 -m venv gcnn-course
+gcnn-course/bin/pip install -r requirements.txt jupyterlab ipywidgets
 gcnn-course/bin/jupyter lab {notebook}
 ```
 
@@ -45,12 +60,16 @@ Then run the cells from the top. The last one checks the notebook and makes the 
 def make_bundle(project: Path, notebook: NotebookNode, name: str, out: Path, url: str = "") -> list[Path]:
     """Put together what students get.
 
+    The package's version tells its content, so that the notebook installs a corrected one over an earlier one. The same
+    content gives the same file.
+
     Args:
         project: the folder of the student package's pyproject.toml.
         notebook: the released notebook; it is not changed.
         name: what its file is called.
         out: the folder; wheels of earlier bundles in it are removed.
-        url: where the notebook finds the package when no wheel lies beside it.
+        url: where the notebook finds the package when no wheel lies beside it: the file's address, or that of its
+            folder with a "/" at its end. An earlier wheel's name at its end becomes this one's.
 
     Returns:
         The files.
@@ -58,10 +77,6 @@ def make_bundle(project: Path, notebook: NotebookNode, name: str, out: Path, url
     Raises:
         CourseError: pip could not build the package, or what it built holds what no student may see.
     """
-    notebook = nbformat.from_dict(notebook)
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and url:
-            cell.source = _URL.sub(lambda _: f"GCNN_URL = {url!r}".replace("'", '"'), cell.source)
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("gcnn-*.whl"):
         old.unlink()
@@ -75,7 +90,9 @@ def make_bundle(project: Path, notebook: NotebookNode, name: str, out: Path, url
         for file in ("pyproject.toml", "README.md", "LICENSE"):
             if (project / file).exists():
                 shutil.copy(project / file, copy)
-        if subprocess.run([*pip, "--wheel-dir", str(out.resolve()), folder], check=False).returncode:
+        _name_content(copy)
+        variables = {**os.environ, "SOURCE_DATE_EPOCH": _LONG_AGO}
+        if subprocess.run([*pip, "--wheel-dir", str(out.resolve()), folder], check=False, env=variables).returncode:
             raise CourseError("pip could not build the student package; its message is above")
     (wheel,) = out.glob("gcnn-*.whl")
     with zipfile.ZipFile(wheel) as packed:
@@ -84,6 +101,11 @@ def make_bundle(project: Path, notebook: NotebookNode, name: str, out: Path, url
             raise CourseError(f"the student package would hold {bad[0]}, which no student may see; it was not made")
         metadata = next(path for path in packed.namelist() if path.endswith(".dist-info/METADATA"))
         lines = packed.read(metadata).decode("utf-8").splitlines()
+    notebook = nbformat.from_dict(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and url:
+            address = re.sub(r"(?<=/)(gcnn-[^/]*\.whl)?$", wheel.name, url)
+            cell.source = _URL.sub(lambda _, address=address: f"GCNN_URL = {json.dumps(address)}", cell.source)
     needs = [line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires-Dist: ")]
     texts = {
         name: nbformat.writes(notebook) + "\n",
@@ -93,3 +115,18 @@ def make_bundle(project: Path, notebook: NotebookNode, name: str, out: Path, url
     for file, text in texts.items():
         (out / file).write_text(text, encoding="utf-8")
     return sorted([wheel, *(out / file for file in texts)])
+
+
+def _name_content(copy: Path) -> None:
+    """Put a number that is made from the package's content at the end of the version in its pyproject.toml.
+
+    It is written as a post release: in a file's name a local version's "+" does not survive every browser and server.
+    """
+    content = hashlib.sha256()
+    for file in sorted(path for path in copy.rglob("*") if path.is_file()):
+        data = file.read_bytes()
+        content.update(f"{file.relative_to(copy).as_posix()} {len(data)}\n".encode() + data)
+    project = copy / "pyproject.toml"
+    number = int(content.hexdigest()[:8], 16)
+    text = _VERSION.sub(rf'version = "\g<1>.post{number}"', project.read_text(encoding="utf-8"), count=1)
+    project.write_text(text, encoding="utf-8")

@@ -4,6 +4,8 @@ No module here holds a solution, a hidden test or a hidden digit; nothing here i
 """
 
 import importlib.metadata as _metadata
+import platform as _platform
+import sys as _sys
 
 __version__ = "0.1.0"
 
@@ -14,8 +16,11 @@ except _metadata.PackageNotFoundError:
     _torch = ""  # whoever imports it will say so
 _parts = _torch.split(".")
 if _parts[0].isdigit() and _parts[1].isdigit() and (int(_parts[0]), int(_parts[1])) < _OLDEST:
-    raise ImportError(
-        f"this course needs PyTorch {_OLDEST[0]}.{_OLDEST[1]} or newer, and here is {_torch}. "
-        "On Colab, Kaggle or a JupyterHub choose a newer environment; on your own machine: "
-        "pip install --upgrade torch torchvision"
-    )
+    if (_sys.platform, _platform.machine()) == ("darwin", "x86_64"):
+        _advice = "There is none for Macs with an Intel processor: use Colab or Kaggle"
+    else:
+        _advice = (
+            "On Colab, Kaggle or a JupyterHub choose a newer environment; on your own machine: "
+            "pip install --upgrade torch torchvision"
+        )
+    raise ImportError(f"this course needs PyTorch {_OLDEST[0]}.{_OLDEST[1]} or newer, and here is {_torch}. {_advice}")

@@ -1,11 +1,16 @@
 """The file that an interrupted training goes on from: tensors, numbers and text, nothing that runs when loaded."""
 
+import contextlib
 import dataclasses
+import io
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import torch
+
+PAUSES = (0.1, 0.3, 1.0)  # seconds between tries: a virus scanner or a cloud's client may hold the file for a moment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +47,28 @@ class Checkpoint:
         return state
 
     def save(self, state: dict[str, Any]) -> None:
-        """Store a state. An interruption meanwhile leaves the file as it was."""
+        """Store a state. An interruption meanwhile leaves the file as it was.
+
+        Raises:
+            OSError: it cannot be stored; the file is as it was.
+        """
+        content = io.BytesIO()  # given a path, PyTorch would say of a full disk only that something is unexpected
+        torch.save({"run": self.run, "state": state}, content)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_name(self.path.name + ".part")
-        torch.save({"run": self.run, "state": state}, unfinished)
+        try:
+            unfinished.write_bytes(content.getbuffer())
+            self._put_in_place(unfinished)
+        except OSError:
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
+            raise
+
+    def _put_in_place(self, unfinished: Path) -> None:
+        for pause in PAUSES:
+            try:
+                os.replace(unfinished, self.path)
+                return
+            except PermissionError:
+                time.sleep(pause)
         os.replace(unfinished, self.path)

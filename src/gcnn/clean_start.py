@@ -129,6 +129,7 @@ def _main() -> None:
             say(end=True)
         except ImportError as error:
             missing = (error.name or "nbclient").partition(".")[0]
+            missing = "nbclient" if missing == "nbformat" else missing  # nbclient brings it
             say(problem=f"the package {missing} is missing: run `%pip install {missing}`, then this cell again")
         except Exception as error:
             say(problem=f"no fresh kernel could be used here ({_brief(type(error).__name__, str(error))})")

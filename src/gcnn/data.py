@@ -108,6 +108,23 @@ def _torchvision(mode: str, cache: Path) -> tuple[np.ndarray, np.ndarray, np.nda
     return (images[:, 0] * 255).round().byte().numpy(), digits.targets[first:last].numpy(), angles.numpy()
 
 
+def _downloaded(
+    mode: str, source: str, cache: str | Path | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | torch.Tensor | None]:
+    try:
+        folder = cache_dir() if cache is None else Path(cache)
+        if source == "torchvision":
+            return _torchvision(mode, folder)
+        from gcnn.download import official
+    except ModuleNotFoundError as missing:
+        package = "pooch" if missing.name in ("pooch", "requests") else missing.name  # pooch brings requests
+        raise RuntimeError(
+            f"The digits of source={source!r} need the package {package}: run `%pip install {package}`, then this "
+            "again, or use the digits that come with the course: MnistRotDataset(mode)."
+        ) from missing
+    return *official(mode, folder), None
+
+
 class MnistRotDataset(Dataset):
     """Rotated MNIST: ``(image, label)`` pairs, and the whole split as tensors.
 
@@ -133,13 +150,7 @@ class MnistRotDataset(Dataset):
             raise ValueError(f"mode must be one of {', '.join(MODES)}; got {mode!r}")
         if source not in SOURCES:
             raise ValueError(f"source must be one of {', '.join(SOURCES)}; got {source!r}")
-        folder = cache_dir() if cache is None else Path(cache)
-        if source == "official":
-            from gcnn.download import official
-
-            images, labels, angles = *official(mode, folder), None
-        else:
-            images, labels, angles = _bundled(mode) if source == "bundled" else _torchvision(mode, folder)
+        images, labels, angles = _bundled(mode) if source == "bundled" else _downloaded(mode, source, cache)
         self.mode, self.source = mode, source
         pixels = torch.from_numpy(images)[:, None]  # uint8, or already float32 in [0, 1] (official)
         self.images = pad_digits(pixels if pixels.is_floating_point() else pixels.float() / 255)

@@ -1,12 +1,14 @@
 """Where the notebook runs: which device, whether a grader runs it, and where downloads are kept."""
 
+import functools
 import os
 import platform
 import sys
+import warnings
 from pathlib import Path
 
-import pooch
 import torch
+import torch.nn.functional as F
 
 
 def grading() -> bool:
@@ -14,19 +16,41 @@ def grading() -> bool:
     return bool(os.environ.get("NBGRADER_EXECUTION"))
 
 
+@functools.cache
+def _gpu_problem() -> str | None:
+    """Why the GPU here cannot be used, in a sentence without its stop; "" if it can, ``None`` where there is none.
+
+    It is tried out, once: PyTorch also counts a GPU that it has no code for, or whose memory is full.
+    """
+    if not torch.cuda.is_available():
+        return None
+    gpu = "The GPU"
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # PyTorch's own, at length, that it has no code for this GPU
+            gpu = f"The GPU ({torch.cuda.get_device_name()})"
+            square = torch.ones(1, 1, 3, 3, device="cuda")
+            F.conv2d(square, square).item()  # waits for the device, and so for its errors
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0].partition(". ")[0]
+        return f"{gpu} cannot be used by this PyTorch ({reason}), so the CPU is used"
+    return ""
+
+
 def default_device() -> torch.device:
-    """The fastest device here: a CUDA GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The fastest device here: a CUDA GPU where there is one that this PyTorch can use, else the CPU."""
+    return torch.device("cuda" if _gpu_problem() == "" else "cpu")
 
 
 def describe() -> str:
-    """One line that says what this notebook runs on, for the set-up cell."""
+    """What this notebook runs on, for the set-up cell: a line, and a sentence about a GPU that cannot be used."""
     device = default_device()
     if device.type == "cuda":
         hardware = f"GPU ({torch.cuda.get_device_name(device)})"
     else:
         hardware = f"CPU ({torch.get_num_threads()} threads)"
-    return f"{hardware}, torch {torch.__version__}, Python {platform.python_version()}"
+    line = f"{hardware}, torch {torch.__version__}, Python {platform.python_version()}"
+    return ". ".join([line, *filter(None, [_gpu_problem()])])
 
 
 def in_notebook() -> bool:
@@ -36,9 +60,9 @@ def in_notebook() -> bool:
 
 def platform_name() -> str:
     """Which service runs the notebook: "Colab", "Kaggle", or "" for any other machine."""
-    if "COLAB_RELEASE_TAG" in os.environ:
-        return "Colab"
-    return "Kaggle" if "KAGGLE_KERNEL_RUN_TYPE" in os.environ else ""
+    if "KAGGLE_KERNEL_RUN_TYPE" in os.environ:  # first: Kaggle's machines are made from Colab's, and have its variable
+        return "Kaggle"
+    return "Colab" if "COLAB_RELEASE_TAG" in os.environ else ""
 
 
 def gpu_advice() -> str:
@@ -61,4 +85,8 @@ def checkpoint_dir() -> Path:
 
 def cache_dir() -> Path:
     """Where downloaded data is kept: ``$GCNN_CACHE`` if set, else the user's cache folder."""
-    return Path(os.environ.get("GCNN_CACHE") or pooch.os_cache("gcnn"))
+    if chosen := os.environ.get("GCNN_CACHE"):
+        return Path(chosen)
+    import pooch  # here, because only downloads need it
+
+    return Path(pooch.os_cache("gcnn"))

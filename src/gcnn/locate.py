@@ -15,7 +15,7 @@ from gcnn.environment import platform_name
 from gcnn.released import Cell, Match, release
 
 HAND_IN = "hand-in"
-_NAME_IT = 'gcnn.submission.check("{}")'.format
+_NAME_IT = 'submission.check("{}")'.format  # as the notebook's last cell calls it
 
 
 class NotebookProblem(Exception):
@@ -39,11 +39,14 @@ class Notebook:
         return Path.cwd() if self.path is None else self.path.parent
 
 
+def _shell() -> Any:
+    """IPython's object for the student's session; ``None`` outside of one."""
+    return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+
+
 def session_names() -> dict[str, Any]:
     """What is defined in the student's kernel; empty outside of one."""
-    if "IPython" not in sys.modules:
-        return {}
-    shell = sys.modules["IPython"].get_ipython()
+    shell = _shell()
     return {} if shell is None else shell.user_ns
 
 
@@ -145,12 +148,12 @@ def _from_colab() -> Notebook | None:
     Raises:
         NotebookProblem: Colab did not give it, or it is not the course's.
     """
-    try:
-        from google.colab import _message
-    except ImportError:
+    if not type(_shell()).__module__.startswith("google.colab"):  # the package google.colab is on Kaggle as well
         return None
     download = "choose File → Download → Download .ipynb, and hand in that file"
     try:
+        from google.colab import _message
+
         document = _message.blocking_request("get_ipynb", timeout_sec=30)["ipynb"]
         cells = _cells(document)
     except Exception as error:

@@ -162,8 +162,12 @@ def train_mode(module: nn.Module, flag: bool) -> nn.Module:
 
 
 def in_dtype(module: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """A copy of a module whose floating-point parameters and buffers have another dtype."""
-    return _twin(module).to(dtype)
+    """A copy of a module whose floating-point parameters and buffers have another dtype.
+
+    It is on the module's device, but on the CPU where that device has no such numbers: Apple's GPUs have no float64.
+    """
+    twin = _twin(module)
+    return (twin.cpu() if dtype == torch.float64 and _device(module).type == "mps" else twin).to(dtype)
 
 
 def layer_order(model: nn.Module, x: torch.Tensor) -> list[str]:

@@ -157,7 +157,8 @@ def train_model(
         checkpoint: a file in which the training is stored after each epoch. If it is there already, the training goes
             on from it; a finished one is loaded. True: a file of its own for every network, budget, seed, training set
             and start, in `gcnn.environment.checkpoint_dir`; a network whose code has changed gets another file. False:
-            none. Ignored in the budget "grading" and while a grader runs the notebook.
+            none. Where it cannot be stored, a sentence says so, and the training goes on without. Ignored in the budget
+            "grading" and while a grader runs the notebook.
         progress: whether to show progress, on stdout; in a notebook also a curve that grows with every epoch.
         device: where to train; by default a GPU if there is one.
         precision: "auto" lets convolutions on a CPU that can do so multiply bfloat16 numbers, which is faster and as
@@ -214,7 +215,7 @@ def _identity(model: nn.Module, labels: torch.Tensor, history: History) -> dict[
 def _own_file(model: nn.Module, images: torch.Tensor, run: dict[str, Any]) -> Path:
     """A checkpoint's file for this training and no other: its name tells what the network answers before it."""
     with _modes_restored(model), torch.no_grad():
-        answers = model.eval()(images[:8]).double().cpu()
+        answers = model.eval()(images[:8]).cpu().double()  # in this order: Apple's GPUs have no float64
     start = (answers / answers.abs().max().clamp(min=1e-30)).mul(1000).round().long().tolist()
     digest = hashlib.sha256(json.dumps([run, start], sort_keys=True).encode()).hexdigest()
     return checkpoint_dir() / f"{type(model).__name__}-{digest[:10]}.pt"
@@ -253,6 +254,7 @@ def _train(
     optimizers = _optimizers(model, budget)
     last = torch.full((len(labels),), math.inf, dtype=images.dtype, device=device)  # the last loss of each image
     stored = None if checkpoint is None else checkpoint.load()
+    kept = stored is not None
     if stored is not None:
         model.load_state_dict(stored["model"])
         for optimizer, state in zip(optimizers, stored["optimizers"], strict=True):
@@ -305,7 +307,16 @@ def _train(
             history.seconds.append(before + time.perf_counter() - start)
             shown.epoch(history)
             if checkpoint is not None:
-                checkpoint.save(_state(model, optimizers, history, last))
+                try:
+                    checkpoint.save(_state(model, optimizers, history, last))
+                    kept = True
+                except OSError as error:
+                    reason, again = error.strerror or error, "go on from an earlier epoch" if kept else "start anew"
+                    print(
+                        f"This training cannot be stored in {checkpoint.path} ({reason}). "
+                        f"It goes on, and would {again} after a restart."
+                    )
+                    checkpoint = None
     finally:
         shown.close()
 

@@ -4,6 +4,7 @@ import importlib
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 import gcnn
 from gcnn import environment
@@ -21,6 +22,59 @@ def test_describe_names_device_and_versions():
     """Does the line say what the notebook runs on?"""
     assert torch.__version__ in environment.describe()
     assert ("GPU" if torch.cuda.is_available() else "CPU") in environment.describe()
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A machine on which PyTorch counts a GPU, whatever it is: `gpu(error)` lets all work on it end with an error."""
+
+    def broken(error):
+        def fail(*args, **kwargs):
+            raise error
+
+        environment._gpu_problem.cache_clear()
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda *args: "Tesla P100-PCIE-16GB")
+        monkeypatch.setattr(torch, "ones", lambda *args, device, **kwargs: torch.zeros(*args))
+        monkeypatch.setattr(F, "conv2d", fail if error else lambda *args: torch.zeros(()))
+
+    yield broken
+    environment._gpu_problem.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RuntimeError, "CUDA error: no kernel image is available for execution on the device"),
+        (torch.OutOfMemoryError, "CUDA out of memory"),
+    ],
+)
+def test_a_gpu_that_cannot_be_used_gives_way_to_the_cpu(gpu, monkeypatch, error, reason):
+    """Is a GPU tried out before it is chosen, and is it said why it was not?"""
+    more = ". Tried to allocate 2 MiB" if "memory" in reason else "\nCUDA kernel errors might be reported later"
+    gpu(error(reason + more))
+    assert environment.default_device() == torch.device("cpu")
+    says = environment.describe()
+    assert says.startswith("CPU (")
+    sentence = f"The GPU (Tesla P100-PCIE-16GB) cannot be used by this PyTorch ({reason}), so the CPU is used"
+    assert says.endswith(f". {sentence}") and "\n" not in says
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "x")
+    assert "GPU T4 x2" in environment.gpu_advice()
+
+
+def test_a_gpu_that_works_is_used(gpu):
+    """Is a GPU chosen that computed something, and is nothing more said of it?"""
+    gpu(None)
+    assert environment.default_device() == torch.device("cuda")
+    assert environment.describe().startswith("GPU (Tesla P100-PCIE-16GB), torch ")
+    assert "cannot be used" not in environment.describe()
+
+
+def test_kaggle_is_not_taken_for_colab(monkeypatch):
+    """Is Kaggle known, although its machines have Colab's variable as well?"""
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab_20260101")
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
+    assert environment.platform_name() == "Kaggle"
 
 
 def test_cache_dir_can_be_chosen(monkeypatch, tmp_path):
@@ -61,6 +115,19 @@ def test_an_old_torch_is_refused_in_a_sentence(monkeypatch, version, refused):
             with pytest.raises(ImportError, match=r"needs PyTorch 2\.6 or newer, and here is .*pip install --upgrade"):
                 importlib.reload(gcnn)
         else:
+            importlib.reload(gcnn)
+    finally:
+        monkeypatch.undo()
+        importlib.reload(gcnn)
+
+
+def test_an_intel_mac_is_not_told_to_upgrade(monkeypatch):
+    """Is somebody sent elsewhere for whose machine there is no newer torch?"""
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "2.2.2")
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    try:
+        with pytest.raises(ImportError, match=r"here is 2\.2\.2\. .*Intel processor: use Colab or Kaggle$"):
             importlib.reload(gcnn)
     finally:
         monkeypatch.undo()

@@ -138,6 +138,26 @@ def test_modes_and_dtypes(model):
     assert model.conv.weight.dtype == torch.float32
 
 
+def test_a_copy_in_float64_is_where_that_can_be(monkeypatch):
+    """Does the copy of a network on an Apple GPU, which has no float64, go to the CPU first?"""
+
+    class OnApple(nn.Linear):
+        moved = False
+
+        def cpu(self):
+            self.moved = True
+            return self
+
+        def to(self, dtype):
+            assert self.moved or dtype != torch.float64, "Cannot convert a MPS Tensor to float64"
+            return super().to(dtype)
+
+    monkeypatch.setattr(probes, "_device", lambda module: torch.device("mps"))
+    layer = OnApple(2, 2)
+    assert probes.in_dtype(layer, torch.float64).weight.dtype == torch.float64 and not layer.moved
+    assert not probes.in_dtype(layer, torch.float16).moved
+
+
 def test_raises_judges_kind_and_message():
     """Is the right exception accepted, and are nothing, another kind or an empty message rejected?"""
     with probes.raises(ValueError, mentions=(0, 4)):

@@ -241,7 +241,7 @@ def test_many_changed_cells(said, untouched):
 def test_bad_input_is_said_in_a_sentence(said, untouched, tmp_path):
     """Does each mistake get a sentence that says what to do, without a traceback or a promise?"""
     assert said() == (
-        f'There is no notebook in {tmp_path}: say where yours is, as in gcnn.submission.check("folder/gcnn.ipynb").\n'
+        f'There is no notebook in {tmp_path}: say where yours is, as in submission.check("folder/gcnn.ipynb").\n'
     )
     assert "There is no file" in said(path="nothing.ipynb")
     assert "is a folder: name the notebook in it" in said(path=tmp_path)
@@ -285,7 +285,7 @@ def test_the_session_says_which_notebook(said, untouched, solved, tmp_path, monk
 
 @pytest.fixture
 def colab(monkeypatch):
-    """Colab's own package, with what it answers and was asked to download."""
+    """Colab: its own package, with what it answers and was asked to download, and its own kind of IPython."""
     seen = types.SimpleNamespace(answer=None, downloads=[])
 
     def blocking_request(what, timeout_sec):
@@ -296,6 +296,8 @@ def colab(monkeypatch):
     package._message = types.SimpleNamespace(blocking_request=blocking_request)
     package.files = types.SimpleNamespace(download=seen.downloads.append)
     monkeypatch.setitem(sys.modules, "google.colab", package)
+    shell = type("Shell", (), {"__module__": "google.colab._shell", "user_ns": {}})()
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
     return seen
 
 
@@ -320,6 +322,21 @@ def test_colab_is_silent(said, colab):
     assert "Colab did not show its notebook" in said() and "File → Download" in said()
     colab.answer = {"ipynb": {"cells": []}}
     assert said().startswith("The notebook on the screen is not this course's")
+
+
+def test_colabs_package_elsewhere_is_not_colab(said, untouched, colab, monkeypatch):
+    """On Kaggle, which has Colab's package and variable: is it not asked, and is Kaggle's way said?"""
+    monkeypatch.setattr("IPython.get_ipython", lambda: None)
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab_20260101")
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
+    assert said().startswith("Kaggle keeps your notebook where this cell cannot see it: choose File")
+    assert "Checking" in said(untouched)
+
+
+def test_a_colab_that_has_changed_is_said(said, colab, monkeypatch):
+    """Is it said what to do when Colab's package is not what it was, whatever its import raises?"""
+    monkeypatch.delattr(sys.modules["google.colab"], "_message")
+    assert "Colab did not show its notebook to this cell (ImportError)" in said()
 
 
 def test_what_was_run_last_but_is_not_saved(said, solved, monkeypatch):
@@ -386,7 +403,8 @@ def test_without_nbclient_the_rest_is_done(said, solved, tmp_path, monkeypatch):
     """Is it said which package is missing, and is the file made all the same?"""
     fake = tmp_path / "fake"
     fake.mkdir()
-    (fake / "nbclient.py").write_text("raise ModuleNotFoundError('gone', name='nbclient')")
+    for name in ("nbformat", "nbclient"):  # VS Code brings neither; the second brings the first
+        (fake / f"{name}.py").write_text(f"raise ModuleNotFoundError('gone', name='{name}')")
     monkeypatch.setenv("PYTHONPATH", str(fake), prepend=os.pathsep)
     text = said(solved, clean=True)
     assert "This was left out: the package nbclient is missing: run `%pip install nbclient`" in text

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import io
 import math
+import os
 import types
 
 import pytest
@@ -390,6 +391,49 @@ def test_every_training_can_have_a_file_of_its_own(model, data, tmp_path, monkey
     train_model(model, TINY, checkpoint=True, **data)
     assert "Loaded" not in capsys.readouterr().out
     assert len(list((tmp_path / "checkpoints").iterdir())) == 2
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_training_that_cannot_be_stored_goes_on(model, data, tmp_path, monkeypatch, capsys, kept):
+    """Is it said once, with the reason, and is the training whole all the same?"""
+    path = tmp_path / "place" / "run.pt"
+    twin = train_model(copy.deepcopy(model), TINY, **data)
+    if kept:
+        with monkeypatch.context() as m, pytest.raises(Interrupt):
+            interrupted_after(1, m)
+            train_model(copy.deepcopy(model), TINY, checkpoint=path, **data)
+        path.with_name("run.pt.part").symlink_to("/dev/full")
+    else:
+        path.parent.write_text("a file where the folder should be")
+    capsys.readouterr()
+    train_model(model, TINY, checkpoint=path, **data)
+    printed = capsys.readouterr()
+    reason, again = "File exists", "start anew"
+    if kept:
+        reason, again = "No space left on device", "go on from an earlier epoch"
+    sentence = f"This training cannot be stored in {path} ({reason}). It goes on, and would {again} after a restart."
+    assert printed.out.count("cannot be stored") == 1 and sentence in printed.out and printed.err == ""
+    assert same(model, twin) and len(model.history.epochs) == 3
+
+
+@pytest.mark.parametrize("times", [2, 99])
+def test_a_file_that_another_program_holds_is_tried_again(model, data, tmp_path, monkeypatch, capsys, times):
+    """Where a scanner or a cloud's client holds the file, is it tried a few times, and then done without?"""
+    path, replace, tries = tmp_path / "run.pt", os.replace, []
+
+    def held(*paths):
+        tries.append(paths)
+        if len(tries) <= times:
+            raise PermissionError(13, "Permission denied")
+        replace(*paths)
+
+    monkeypatch.setattr("gcnn.checkpoint.PAUSES", (0, 0, 0))
+    monkeypatch.setattr("os.replace", held)
+    train_model(model, TINY, checkpoint=path, **data)
+    said = capsys.readouterr().out
+    assert path.exists() == (times == 2) and len(tries) == (5 if times == 2 else 4)
+    assert ("cannot be stored" in said) == (times == 99)
+    assert list(tmp_path.iterdir()) == ([path] if times == 2 else [])
 
 
 def test_a_grader_passes_over_the_file_without_a_word(model, data, tmp_path, monkeypatch, capsys):

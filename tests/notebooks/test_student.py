@@ -1,6 +1,9 @@
 """A student's machine: the bundle in an environment that has neither the course's package nor the autograder."""
 
 import importlib.metadata
+import os
+import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -41,7 +44,7 @@ def test_the_bundle_holds_the_notebook_and_the_wheel(bundle):
 def test_the_address_of_the_package_is_set_in_one_place(project, tmp_path):
     """Does an instructor's address get into the notebook's first code cell, and is nothing else changed?"""
     command = [Path(sys.executable).parent / "autograder", "student", "--root", project, "--out", tmp_path / "with"]
-    address = "https://example.org/gcnn-0.1.0-py3-none-any.whl"
+    address = "https://example.org/files/1234"
     done = subprocess.run([*command, "--url", address], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     new = nbformat.read(tmp_path / "with" / "gcnn.ipynb", as_version=4)
@@ -49,6 +52,43 @@ def test_the_address_of_the_package_is_set_in_one_place(project, tmp_path):
     changed = [(a.source, b.source) for a, b in zip(new.cells, old.cells, strict=True) if a.source != b.source]
     assert [a.replace(f'GCNN_URL = "{address}"', 'GCNN_URL = ""') for a, _ in changed] == [b for _, b in changed]
     assert len(changed) == 1
+
+
+@pytest.mark.parametrize("end", ["", "gcnn-0.1.0-py3-none-any.whl"])
+def test_the_address_of_a_folder_gets_the_wheels_name(project, tmp_path, end):
+    """Is the file's name, which tells its content, put behind a folder's address and in place of an earlier one?"""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('GCNN_URL = ""')])
+    make_bundle(project, notebook, "gcnn.ipynb", tmp_path, f"https://example.org/course/{end}")
+    (wheel,) = tmp_path.glob("gcnn-*.whl")
+    (cell,) = nbformat.read(tmp_path / "gcnn.ipynb", as_version=4).cells
+    assert cell.source == f'GCNN_URL = "https://example.org/course/{wheel.name}"'
+
+
+def test_the_version_tells_the_content(project, tmp_path):
+    """Does the same content give the same file at another time, and a changed line another version?"""
+    folder, made = tmp_path / "project", []
+    shutil.copytree(project / "src" / "gcnn", folder / "src" / "gcnn", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        if (project / name).exists():
+            shutil.copy(project / name, folder)
+    for age, line in enumerate(("", "", "CORRECTED = True\n")):
+        with open(folder / "src" / "gcnn" / "rings.py", "a") as file:
+            file.write(line)
+        for path in folder.rglob("*.py"):
+            os.utime(path, (1_700_000_000 + 1000 * age,) * 2)
+        make_bundle(folder, nbformat.v4.new_notebook(), "gcnn.ipynb", tmp_path / f"{age}")
+        (wheel,) = (tmp_path / f"{age}").glob("gcnn-*.whl")
+        assert re.fullmatch(r"gcnn-0\.1\.0\.post\d+-py3-none-any\.whl", wheel.name)
+        made.append((wheel.name, wheel.read_bytes()))
+    assert made[0] == made[1] and made[0][0] != made[2][0]
+
+
+def test_the_readmes_commands_can_be_typed(bundle):
+    """Has each system a block of its own, without what its shell does not understand?"""
+    windows, others = re.findall(r"```\n(.*?)```", (bundle / "README.md").read_text(), re.DOTALL)
+    assert "gcnn-course\\Scripts\\pip install" in windows and "/bin/" not in windows
+    assert "gcnn-course/bin/pip install" in others and "Scripts" not in others
+    assert "#" not in windows + others
 
 
 def test_a_package_with_a_secret_is_not_made(project, tmp_path):
