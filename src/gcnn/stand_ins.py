@@ -125,17 +125,18 @@ LAYERS: dict[str, type[nn.Module]] = {
 """The stand-ins by the names of the layers that they stand for."""
 
 
-def _namespaces(network: Callable[..., object]) -> list[dict[str, Any]]:
-    """Where the code of a class, or of a function, looks names up: the global names of all its functions.
+def namespaces(*things: object) -> list[dict[str, Any]]:
+    """Where the code of classes and functions looks names up: the global names of all their functions.
 
-    A class's bases count as well, but for PyTorch's.
+    A class's bases count as well, but for PyTorch's; of a function in a decorator, its own.
     """
     found: dict[int, dict[str, Any]] = {}
-    own = [base for base in getattr(network, "__mro__", ()) if base.__module__.partition(".")[0] != "torch"]
-    for function in (network, *(attribute for base in own for attribute in vars(base).values())):
-        function = inspect.unwrap(getattr(function, "__func__", function))
-        if inspect.isfunction(function):
-            found[id(function.__globals__)] = function.__globals__
+    for thing in things:
+        own = [base for base in getattr(thing, "__mro__", ()) if base.__module__.partition(".")[0] != "torch"]
+        for function in (thing, *(attribute for base in own for attribute in vars(base).values())):
+            function = inspect.unwrap(getattr(function, "__func__", function))
+            if inspect.isfunction(function):
+                found[id(function.__globals__)] = function.__globals__
     return list(found.values())
 
 
@@ -174,7 +175,7 @@ def on_stand_ins(network: Callable[..., nn.Module], n_classes: int | None = None
     def build() -> nn.Module:
         return network() if n_classes is None else network(n_classes=n_classes)
 
-    spaces = _namespaces(network)
+    spaces = namespaces(network)
     try:
         with _bound(spaces):
             made = build()

@@ -115,6 +115,32 @@ def test_an_exception_is_shown_with_the_students_own_line(report):
     assert "TypeError" in str(found) and "line 3" in str(found) and "z.roll(r, 'three')" in str(found)
 
 
+def test_the_own_line_is_found_in_a_decorated_function(report):
+    """Is a student's line shown that stands in a function in PyTorch's decorator?"""
+    found = report("rotate-p4", "@torch.no_grad()\ndef rotate_p4(y, r):\n    return y.roll(r, 'three')")
+    assert "line 3" in str(found) and "y.roll(r, 'three')" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("key", "last", "says"),
+    [
+        ("lifting-conv", "self.register_buffer('kept', self.build_filter()[0])", "RuntimeError"),
+        ("lifting-conv", "self.build_filter = lambda: (self.weight.sum(), self.weight.sum())", "IndexError"),
+        ("isotropic-conv", "self.register_buffer('kept', self.build_filter())", "RuntimeError"),
+        ("isotropic-conv", "self.build_filter = lambda: self.weight.sum((-2, -1))", "filter"),
+    ],
+)
+def test_a_strange_layer_gets_a_hint_and_no_traceback_of_ours(key, last, says, answers, report):
+    """Is a layer that cannot be copied, or whose filters have too few axes, found wrong like any other?"""
+    name = ASKED[key].name
+    code = (
+        f"{answers[key]}\n\n\nclass Strange({name}):\n    def __init__(self, *args, **kwargs):\n"
+        f"        super().__init__(*args, **kwargs)\n        {last}\n\n\n{name} = Strange\n"
+    )
+    found = report(key, code)
+    assert not found.ok and says in str(found), str(found)
+
+
 def test_a_forgotten_return_is_seen(report):
     """Does a function that returns nothing get told so?"""
     found = report("rotate-p4", "def rotate_p4(y, r):\n    rotate(y, r).roll(r, -3)")

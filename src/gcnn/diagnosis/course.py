@@ -10,8 +10,9 @@ from torch import nn
 
 from gcnn.diagnosis import look_at_groups, look_at_layers, look_at_networks
 from gcnn.diagnosis.compared import Keeping
-from gcnn.diagnosis.outcomes import Outcome, Watch, own_spaces, quietly
+from gcnn.diagnosis.outcomes import Outcome, Watch, quietly
 from gcnn.equivariance import reflect, rotate
+from gcnn.stand_ins import namespaces
 
 CLASS, FUNCTION = "class", "function"
 
@@ -198,7 +199,7 @@ def outcomes(
         own_layers: for a network: leave its own layers in it.
         values: if given, the arrays of what is `pictured` are put here, by name.
     """
-    asked, spaces = ASKED[key], own_spaces(thing)
+    asked, spaces = ASKED[key], namespaces(thing)
     watch = Watch(spaces) if values is None else Keeping(spaces, asked.pictured, values)
     watch.look(REDEFINED, "names", lambda: ", ".join(_redefined(thing, watch.spaces)), judges=False)
     with quietly():

@@ -13,7 +13,8 @@ from gcnn.diagnosis import network_rules, readings
 from gcnn.diagnosis.compared import Maps, Table, compared
 from gcnn.diagnosis.course import ASKED, CLASS, REDEFINED, Asked, outcomes, used_names
 from gcnn.diagnosis.family import Cause
-from gcnn.diagnosis.outcomes import READ, Outcome, own_spaces
+from gcnn.diagnosis.outcomes import READ, Outcome
+from gcnn.stand_ins import namespaces
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +60,7 @@ def _wrong_kind(asked: Asked, thing: object) -> str:
 def _needed(asked: Asked, thing: object) -> str:
     """A mistake that lies in another exercise's answer which this one uses, in a sentence."""
     used = used_names(thing)
-    for space in own_spaces(thing):
+    for space in namespaces(thing):
         for name, key in asked.needs:
             if name in used and name in space and not _is_right(key, space[name]):
                 return (

@@ -45,10 +45,17 @@ def _convolution(watch: Watch, make: Callable[..., nn.Module], name: str, x: tor
         banks: whether ``build_filter`` gives a bank and a bias.
     """
     spare = "" if "bias=False" not in name else ", without a bias"
-    made = watch.look(name, f"made{spare}", lambda: _shapes(_is_module(make())))
-    if made is None:
+    ready: list[nn.Module] = []
+
+    def build() -> list[tuple[str, str]]:
+        made = _is_module(make())
+        ready.append(_with_whole_numbers(make(), 1))  # fails for a buffer that is still tied to its computation
+        return _shapes(made)
+
+    watch.look(name, f"made{spare}", build)
+    if not ready:
         return
-    layer = _with_whole_numbers(make(), 1)
+    layer = ready[0]
     built = _filters(watch, layer, name, spare, banks)
     before = [[*layer.parameters()], torch.random.get_rng_state()]
 
@@ -98,8 +105,11 @@ def _filters(watch: Watch, layer: nn.Module, name: str, spare: str, banks: bool)
     if not banks:
         bank = watch.look(label, "filter", lambda: layer.build_filter())
         if isinstance(bank, torch.Tensor):
-            ordered = bank.detach().flatten(2).sort(-1).values
-            watch.look(f"the values in {label}", "~values", lambda: ordered, judges=False)
+
+            def ordered() -> torch.Tensor:
+                return bank.detach().flatten(2).sort(-1).values
+
+            watch.look(f"the values in {label}", "~values", ordered, judges=False)
             watch.look(f"what {label} is made of", READ, lambda: readings.rings(layer.weight, bank), judges=False)
         return bank
     kept = []
@@ -121,7 +131,7 @@ def _filters(watch: Watch, layer: nn.Module, name: str, spare: str, banks: bool)
 
 def _parts(watch: Watch, name: str, layer: nn.Module, bank: object, bias: object) -> None:
     """Look at parts of a bank: its places in the plane, and on the group axis, apart from each other."""
-    if isinstance(bank, torch.Tensor) and bank.shape[-1] == 3:
+    if isinstance(bank, torch.Tensor) and bank.shape[-1:] == (3,):
         label = f"what the filter bank of {name} is made of"
         watch.look(label, READ, lambda: readings.bank(layer.weight, bank), judges=False)
     if isinstance(bank, torch.Tensor) and bank.dim() == 6:

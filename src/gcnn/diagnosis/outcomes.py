@@ -98,21 +98,6 @@ def _numbers(message: str) -> str:
     return " ".join(re.findall(r"\d+", message)[:12])
 
 
-def own_spaces(*objects: object) -> list[dict]:
-    """The global names of the functions of some classes and functions, in which a student's code looks names up."""
-    spaces: dict[int, dict] = {}
-    for thing in objects:
-        functions = [thing]
-        for base in getattr(thing, "__mro__", ()):
-            if base.__module__.partition(".")[0] not in ("torch", "builtins"):
-                functions += vars(base).values()
-        for function in functions:
-            function = getattr(function, "__func__", function)
-            if hasattr(function, "__globals__"):
-                spaces[id(function.__globals__)] = function.__globals__
-    return list(spaces.values())
-
-
 def _own_line(error: BaseException, spaces: list[dict]) -> tuple[str, int]:
     """The student's innermost line in a traceback, and its number."""
     found = ("", 0)
