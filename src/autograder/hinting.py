@@ -176,11 +176,20 @@ def arrays_text(found: dict[str, dict[str, torch.Tensor]]) -> str:
     return "{\n" + ",\n".join(blocks) + "\n}\n"
 
 
-def _version(answer: Answer) -> str:
-    """A hash of what an answer's outcomes depend on: the answer and the code that looks at it."""
-    sums = hashlib.sha256(repr(answer).encode())
+_LOOKING = "diagnosis/outcomes diagnosis/readings probes stand_ins equivariance fast fourier rings banks"
+"""Of gcnn: the modules that every look runs."""
+
+
+def _version(answer: Answer, around: str) -> str:
+    """A hash of what an answer's outcomes depend on: the answer, what stands around it, and the code that looks at it.
+
+    Args:
+        answer: which one.
+        around: the code of the given cells and of the model's answers, which it may use.
+    """
+    sums = hashlib.sha256(repr(answer).encode() + around.encode())
     look = ASKED[answer.exercise].look.__module__.rpartition(".")[2]
-    for name in ("diagnosis/outcomes", "diagnosis/readings", f"diagnosis/{look}", "probes", "stand_ins"):
+    for name in (*_LOOKING.split(), f"diagnosis/{look}"):
         text = (resources.files("gcnn") / f"{name}.py").read_text(encoding="utf-8")
         sums.update(normalised(text).encode())
     return sums.hexdigest()[:16]
@@ -202,7 +211,9 @@ def observed(
         time or memory.
     """
     kept = Kept(cache)
-    versions = {answer.id: _version(answer) for answer in answers}
+    given = [cell.source for cell in source.cells if role(cell) == "given" and cell.cell_type == "code"]
+    around = json.dumps([given, model_answers(source)])
+    versions = {answer.id: _version(answer, around) for answer in answers}
     missing = [answer for answer in answers if versions[answer.id] not in kept]
     if missing:
         torch.set_num_threads(1)  # a forked process cannot use threads that its parent began

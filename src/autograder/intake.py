@@ -100,7 +100,7 @@ def _clear(folder: Path, wanted: Path) -> Notes:
     for path in (folder.parent, folder):
         if path.is_symlink():  # the whole hand-in would be somebody else's
             path.unlink()
-            path.mkdir()
+            folder.mkdir(parents=True)
             put_aside.append(f"the folder {_shown(path, path.parent)!r} was a link, and was replaced by an empty one")
     before = notes(folder, wanted.stem)
     if wanted.is_dir():

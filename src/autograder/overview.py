@@ -268,8 +268,8 @@ def _readable(value: object) -> object:
     return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _number(value: float, digits: int = 1) -> str:
-    text = f"{value:,.{digits}f}"
+def _number(value: float) -> str:
+    text = f"{value:,.1f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import hashlib
 import io
+import math
 import platform
 import re
 import sys
@@ -51,6 +52,12 @@ class Settings:
     """How long one training cell may take."""
     test_seconds: float = 600
     """How long one test may take; a test of accuracy may train twice more."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no time."""
+        for name in ("cell_seconds", "training_seconds", "test_seconds"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be a positive number, got {getattr(self, name)!r}")
 
 
 @dataclasses.dataclass
@@ -95,16 +102,21 @@ class Kernel:
             record_timing=False,
             on_cell_executed=self._executed,
         )
-        self.client.start_new_kernel()
-        self.client.start_new_kernel_client()
-        self.channel = Channel(self.client.kc, alive=self.alive, why=self.reason)
-        self.submission = Submission(self.channel, names)  # before anything of the submission runs
+        try:
+            self.client.start_new_kernel()
+            self.client.start_new_kernel_client()
+            self.channel = Channel(self.client.kc, alive=self.alive, why=self.reason)
+            self.submission = Submission(self.channel, names)  # before anything of the submission runs
+        except BaseException:
+            self.end()
+            raise
 
     def _executed(self, cell: NotebookNode, execute_reply: dict[str, Any], **_: Any) -> None:
         self._stopped = execute_reply["content"].get("ename") == TOO_LONG
 
     def _seconds(self, cell: NotebookNode) -> int:
-        return int(self.settings.training_seconds if role(cell) == "training" else self.settings.cell_seconds)
+        # To nbclient, zero is no limit.
+        return math.ceil(self.settings.training_seconds if role(cell) == "training" else self.settings.cell_seconds)
 
     def alive(self) -> bool:
         """Whether the sandbox still runs."""
@@ -145,9 +157,9 @@ class Kernel:
     def end(self) -> None:
         """Kill it."""
         self.sandbox.kill()
-        with contextlib.suppress(Exception):  # whatever state the sockets of a dead kernel are in
-            self.client.kc.stop_channels()
-            run_sync(self.manager.cleanup_resources)()
+        for release in (lambda: self.client.kc.stop_channels(), run_sync(self.manager.cleanup_resources)):
+            with contextlib.suppress(Exception):  # whatever state the sockets of a dead kernel are in
+                release()
 
 
 class _Submission:
@@ -196,7 +208,6 @@ class _Submission:
                 self.kernel = Kernel(self.sandbox, self.notebook, self.names, self.settings)
             except (RuntimeError, DeadKernelError, Stopped) as error:
                 self.deaths.append(f"no kernel could be started: {getattr(error, 'reason', error)}")
-                self.sandbox.kill()
                 continue
             finally:
                 self.seconds["kernel"] = round(self.seconds.get("kernel", 0) + time.monotonic() - began, 3)

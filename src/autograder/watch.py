@@ -164,10 +164,14 @@ class _Reads:
     def __enter__(self) -> "_Reads":
         if sys.platform == "linux":
             libc = ctypes.CDLL(None, use_errno=True)
-            self.descriptor = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+            self.descriptor = _known(libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
             mask = _IN_ACCESS | _IN_MODIFY | _IN_OPEN  # what has been removed is seen anyway
-            for path in self.paths:
-                self.watches[libc.inotify_add_watch(self.descriptor, os.fsencode(path), mask)] = path
+            try:
+                for path in self.paths:
+                    self.watches[_known(libc.inotify_add_watch(self.descriptor, os.fsencode(path), mask))] = path
+            except OSError:
+                os.close(self.descriptor)
+                raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -184,6 +188,18 @@ class _Reads:
                     found.add(int.from_bytes(events[:4], sys.byteorder))
                     events = events[16 + int.from_bytes(events[12:16], sys.byteorder) :]
         return sorted(path for number, path in self.watches.items() if number in found)
+
+
+def _known(number: int) -> int:
+    """What inotify gave.
+
+    Raises:
+        OSError: it gave nothing: unseen reads must not pass for none.
+    """
+    if number < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"files cannot be watched (inotify): {os.strerror(error)}")
+    return number
 
 
 def _mounts() -> list[str]:

@@ -112,6 +112,12 @@ def test_the_watch_notices(effect, course, monkeypatch):
     (course.root / "hostile-sample-was-here").unlink(missing_ok=True)
 
 
+def test_a_watch_that_cannot_see_says_so(tmp_path):
+    """Does a file that cannot be watched stop the watch, rather than pass for one that nobody opened?"""
+    with pytest.raises(OSError, match="cannot be watched"), watch._Reads([tmp_path / "nowhere"]):
+        pass
+
+
 def test_the_watch_notices_a_connection(course):
     """Would it be noticed that a submission reached a server on this machine?"""
     with Watch(course, attacks.BYSTANDER) as watching, watching.over("nobody") as effects:

@@ -115,6 +115,18 @@ def test_twice_is_the_same_as_once(folder, good, files):
         assert tree(folder) == before
 
 
+def test_a_link_in_a_students_place_is_a_hand_in_without_a_notebook(folder, tmp_path, good):
+    """Where a student's folder is a link to another's: is it left, the other's work untouched, and why noted?"""
+    other = tmp_path / "other" / ASSIGNMENT
+    other.mkdir(parents=True)
+    assert hand_in(other, **{NAME: good}) == Notes()
+    student = folder.parent.parent / "linked"
+    student.symlink_to(other.parent, target_is_directory=True)
+    found = hand_in(student / ASSIGNMENT, **{})
+    assert "was a link" in found.repairs[0] and "there is no notebook" in found.unreadable
+    assert (other / NAME).read_bytes() == good and not student.is_symlink()
+
+
 def test_notes_hold_for_their_notebook_only(folder, good):
     """Are the notes of an earlier hand-in nothing to a later one, and are new ones made?"""
     assert hand_in(folder, **{NAME: b""}).unreadable

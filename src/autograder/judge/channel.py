@@ -13,7 +13,6 @@ import contextlib
 import json
 import secrets
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -61,7 +60,6 @@ class Channel:
     Attributes:
         lost: why the kernel is of no use any more, or an empty string.
         waiting: whether it waits for a request, and keeps the time itself.
-        counts: requests, bytes each way and what was dropped, for the record.
     """
 
     def __init__(
@@ -90,7 +88,7 @@ class Channel:
         # Unguessable, so that nothing prepared in advance can answer in the agent's place.
         self._comm, self.target = secrets.token_hex(16), f"judge-{secrets.token_hex(16)}"
         self._deadline = float("inf")
-        self.lost, self.waiting, self.counts = "", False, Counter()
+        self.lost, self.waiting = "", False
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -160,11 +158,7 @@ class Channel:
         token = secrets.token_hex(16)
         content = {"comm_id": self._comm, "data": {"id": token}}
         self._session.send(self._shell, "comm_msg", content, buffers=frames)
-        reply = self._reply(token, time.monotonic() + seconds)
-        self.counts["requests"] += 1
-        self.counts["bytes out"] += sum(map(len, frames))
-        self.counts["bytes in"] += sum(len(frame) for frame in reply or ())
-        return reply
+        return self._reply(token, time.monotonic() + seconds)
 
     def _reply(self, token: str, until: float) -> list[Any] | None:
         dropped = dropped_bytes = 0
@@ -182,7 +176,6 @@ class Channel:
             if reply is not None:
                 return reply
             dropped, dropped_bytes = dropped + 1, dropped_bytes + sum(map(len, frames))
-            self.counts["dropped"] += 1
             if dropped > MAX_DROPPED or dropped_bytes > MAX_DROPPED_BYTES:
                 return None
         return None
@@ -203,17 +196,14 @@ class Channel:
                 return None
             content, head = json.loads(bytes(frames[4])), json.loads(bytes(frames[1]))
             if head["msg_type"] != "comm_msg" or content["comm_id"] != self._comm or content["data"] != {"id": token}:
-                self.counts["malformed"] += 1
                 return None
         except (ValueError, KeyError, TypeError, RecursionError):
-            self.counts["malformed"] += 1
             return None
         # The signature is not looked at: whoever runs in the kernel has the key.
         return [frame.buffer for frame in frames[5:]]
 
     def _interrupt(self) -> None:
         """Interrupt the kernel, and find out whether it works again."""
-        self.counts["interrupts"] += 1
         until = time.monotonic() + GRACE_SECONDS
         self._session.send(self._control, "interrupt_request", {})
         # The kernel replies when the signal is sent. Whatever is asked before could be hit by it.

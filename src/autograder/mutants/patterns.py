@@ -117,14 +117,13 @@ def places(source: str, pattern: str, replacement: str = "") -> Iterator[tuple[a
             yield node, bound
 
 
-def rewritten(source: str, pattern: str, replacement: str, lines: frozenset[int] | None = None) -> list[str]:
+def rewritten(source: str, pattern: str, replacement: str) -> list[str]:
     """The source with one match replaced, for each match.
 
     Args:
         source: Python code.
         pattern: what is looked for.
         replacement: what takes its place; a statement's may have several lines, indented as if the first were not.
-        lines: numbers of the lines in which a match must begin; by default everywhere.
 
     Raises:
         SyntaxError: the source, the pattern or what comes out is no Python.
@@ -133,8 +132,6 @@ def rewritten(source: str, pattern: str, replacement: str, lines: frozenset[int]
     text, found = _Text(source), []
     parents = {child: node for node in _nodes(source) for child in ast.iter_child_nodes(node)}
     for node, bound in sorted(places(source, pattern, replacement), key=lambda place: text.span(place[0])):
-        if lines is not None and node.lineno not in lines:
-            continue
         new = _filled(replacement, bound, text)
         if isinstance(node, ast.expr):
             loose = isinstance(ast.parse(new, mode="eval").body, _LOOSE)

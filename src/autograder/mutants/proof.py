@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 
 from autograder.exercises import dependants
 from autograder.kept import Kept
-from autograder.mutants.arena import PASSED, Arena, Verdict
+from autograder.mutants.arena import Arena, Verdict
 from autograder.mutants.mutant import STUDENT, Mutant
 from autograder.mutants.uses import Uses
 from autograder.notebooks import role
@@ -223,7 +223,6 @@ __all__ = [
     "CONTRADICTED",
     "EQUIVALENT",
     "KILLED",
-    "PASSED",
     "SURVIVED",
     "Proof",
     "counted",

@@ -27,8 +27,6 @@ class Limits:
     """What it may print and display altogether: counted by every client of its kernel, in messages as they arrive."""
     message_bytes: int = 300_000_000
     """The largest frame that the grader accepts from its kernel; more closes the connection."""
-    cell_seconds: float = 600
-    """Time for one cell. Whoever runs the cells keeps it: interrupts first, then `Sandbox.kill`."""
     submission_seconds: float = 3600
     """Time that its kernels may run, all together."""
     grader_mb: float = 4000
