@@ -1,5 +1,6 @@
-"""Whether README and docs say what is there: commands, options, make's targets, settings, links and pictures."""
+"""Whether README and docs say what is there: commands, options, make's targets, settings, links, pictures, figures."""
 
+import json
 import re
 import shlex
 
@@ -82,3 +83,49 @@ def test_pictures_are_small(project):
     """Is no picture of the docs larger than a page should wait for?"""
     sizes = {path.name: path.stat().st_size for path in (project / "docs" / "pictures").iterdir()}
     assert sizes and max(sizes.values()) <= 200_000
+
+
+@pytest.fixture
+def measured(project):
+    """Every figure in benchmarks/results, by file and name."""
+    files = (project / "benchmarks" / "results").glob("*.json")
+    return {(path.stem, row["name"]): row for path in files for row in json.loads(path.read_text())["rows"]}
+
+
+def test_the_readme_has_the_figures_that_were_measured(project, measured):
+    """Is each figure in the README that of the results?"""
+
+    def value(file, name):
+        return measured[file, name]["value"]
+
+    def share(file, name):
+        return 100 * value(file, name)
+
+    def seconds(network):
+        return value("training", f"{network}.ours.seconds_to_93")
+
+    record = measured["record_c4cnn_bn", "accuracy.c4cnn_bn.record"]
+    spread, fast = record["spread"], ("c4cnn", "c4cnn_bn")
+    times = [value("training", f"{network}.speedup_to_93") for network in fast]
+    steps = [value("training", f"{network}.step_ratio_to_escnn.best") for network in ("c4cnn", "d4cnn")]
+    sentences = (
+        f"Of {value('tests', 'mutants.total'):,} wrong answers {value('tests', 'mutants.killed'):,} lost points, "
+        f"{share('tests', 'mutants.localised_share'):.1f} % of them only where they should; "
+        f"{value('tests', 'mutants.equivalent')} are right after all",
+        f"All {value('tests', 'alternatives.total')} different right answers",
+        f"of the {value('hints', 'hints.total'):,} wrong answers that run, {share('hints', 'hints.right_share'):.1f} % ",
+        f"Of the {value('hints', 'hints.written.total')} that were written by hand and made none, "
+        f"{share('hints', 'hints.written.right_share'):.0f} % get the right cause",
+        f"Of {value('unseen', 'unseen.total')} more wrong answers",
+        f"all {value('unseen', 'unseen.tests.killed')} lost points, and only where they should. "
+        f"{value('unseen', 'unseen.hints.right')} got a hint at the right cause or line, "
+        f"{value('unseen', 'unseen.hints.wrong')} at a wrong one, and {value('unseen', 'unseen.hints.unnamed')} the",
+        f"after {seconds('c4cnn'):.0f} seconds, and with normalisation after {seconds('c4cnn_bn'):.0f}",
+        f"take {times[0]:.0f} and {times[1]:.0f} times as long",
+        f"takes {steps[0]:.1f} times as long in escnn, and D4CNN's {steps[1]:.1f} times",
+        f"to {record['value']:.1f} % (the mean of {spread['n']} seeds, {spread['min']:.1f} to {spread['max']:.1f}) in "
+        f"{value('record_c4cnn_bn', 'seconds.c4cnn_bn.record'):.0f} seconds",
+    )
+    text = " ".join((project / "README.md").read_text(encoding="utf-8").split())
+    assert [sentence for sentence in sentences if sentence not in text] == []
+    assert value("hints", "hints.wrong_share") == 0 and value("tests", "mutants.survived") == 0

@@ -39,11 +39,25 @@ def made_up():
     return {**about, "machine": machine, "versions": {"torch": "2.x"}, "rows": rows}
 
 
+def made_up_record():
+    """A result as `record.py` writes it."""
+    values = {
+        "accuracy.d4cnn.record": [96.5, 97.5],
+        "seconds.d4cnn.record": [612.0],
+        "mistaken.d4cnn.record.2_5": [31.0],
+    }
+    rows = [
+        {"name": name, "value": sum(v) / len(v), "spread": {"n": len(v), "min": min(v), "max": max(v)}}
+        for name, v in values.items()
+    ]
+    return {"rows": rows}
+
+
 def test_page_shows_the_figures(benchmarks):
     """Does the page have a machine, every kind of table, the figures, and what was reached or missed?"""
     import speed_page
 
-    text = speed_page.page(json.loads(json.dumps(made_up())))
+    text = speed_page.page(json.loads(json.dumps(made_up())), [made_up_record()])
     assert "a processor, 2 cores" in text and "torch 2.x" in text
     lines = text.splitlines()
     assert any("93.24 %" in line and line.endswith("| at least 15 | reached |") for line in lines)
@@ -52,6 +66,7 @@ def test_page_shows_the_figures(benchmarks):
     assert any(line.startswith("| C4CNN | ours | 30.6 (") and "6.12" in line and "43.2 %" in line for line in lines)
     assert "| C4CNN | 4 | 60 | 95.4 |" in lines
     assert any(line.startswith("| 50 | × 1 | 8 |") and "123" in line for line in lines)
+    assert "| D4CNN | 2 | 97.00 (96.50 … 97.50) | 612 (n 1) | 2 and 5: 31 |" in lines
     assert "every figure is in float32" in text
     assert "C4CNN 60 s to 95.4 %" in text.partition("](pictures/accuracy_against_seconds.png)")[0]
 
@@ -61,7 +76,7 @@ def test_page_of_a_result_with_nothing_in_it(benchmarks, tmp_path):
     import speed_page
 
     empty = {**made_up(), "rows": []}
-    assert speed_page.page(empty).count("not measured") == len(speed_page.AIMS)
+    assert speed_page.page(empty, []).count("not measured") == len(speed_page.AIMS)
     speed_page.picture(empty, tmp_path / "empty.png")
     assert (tmp_path / "empty.png").exists()
 
