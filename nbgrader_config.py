@@ -4,7 +4,7 @@ import os
 
 from nbgrader import preprocessors as nbgrader_steps
 
-from autograder import feedback, intake, safe, steps
+from autograder import feedback, intake, lateness, safe, steps
 
 c = get_config()  # noqa: F821 -- nbgrader defines it for this file
 
@@ -22,8 +22,9 @@ c.ClearMarkScheme.enforce_metadata = False
 # nbgrader copies what links in a hand-in point to, and drops a submission that it cannot read.
 c.Autograde.pre_convert_hook = intake.clear
 
+# An earlier hand-in's date is not the new one's, and an entry that was made for an extension lacks its cells.
 # The source notebook with the submission's answers poured in is what is graded, whatever the hand-in's other cells say.
-c.Autograde.sanitize_preprocessors = [steps.PourAnswers]
+c.Autograde.sanitize_preprocessors = [lateness.EnterHandIn, steps.PourAnswers]
 
 # A submission runs in a sandbox, and its tests in the grader's process: what its own process says is never its score.
 c.Autograde.autograde_preprocessors = [

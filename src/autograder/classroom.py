@@ -23,7 +23,9 @@ from nbgrader.utils import parse_utc
 
 from autograder.collected import Collected, HandIn, read_collected
 from autograder.course import Course
+from autograder.current import handed_in_again
 from autograder.errors import CourseError
+from autograder.lateness import extensions
 from autograder.notebooks import ASSIGNMENT, role
 from autograder.rebinding import Given
 from autograder.report import Grades, exercise_of, read_class
@@ -31,7 +33,8 @@ from autograder.report import Grades, exercise_of, read_class
 FINAL, WAITING, NOT_GRADED, NOT_RUN, MISSING = "final", "waiting for marking", "not graded", "not run", "missing"
 STATES = (FINAL, WAITING, NOT_GRADED, NOT_RUN, MISSING)
 """Where a student's work stands. Those that have been graded are where `autograder.report.Grades.status` says: final,
-waiting for marking by hand, or with a test that could not be decided; "not run" lies there and was not graded."""
+waiting for marking by hand, or with a test that could not be decided; "not run" lies there and was not graded, also
+where an earlier hand-in was."""
 
 TEST_CHANGED, UNREADABLE_REPLY, LEFT_OUT = "test cell changed", "unreadable reply", "file left out"
 
@@ -147,15 +150,18 @@ def read_classroom(course: Course) -> Classroom:
     """
     collected = read_collected(course)
     handed_in = set(course.handed_in())
+    again = handed_in_again(course.directory, handed_in)
     with course.gradebook() as gradebook:
         try:
             deadline = gradebook.find_assignment(ASSIGNMENT).duedate
         except MissingEntry as error:
             raise CourseError(f"the gradebook does not know {ASSIGNMENT}: enter it with `make release`") from error
-        rows = {row.student: row for row in read_class(gradebook, handed_in)}
+        rows = {row.student: row for row in read_class(gradebook, handed_in, again=again)}
+        more = extensions(gradebook)
     given = Given()
     hands = {hand.student: hand for hand in collected.hand_ins} if collected else {}
-    students = [_student(course, row, hands.get(name, HandIn(name)), deadline, given) for name, row in rows.items()]
+    due = {name: deadline and deadline + more.get(name, datetime.timedelta()) for name in rows}
+    students = [_student(course, row, hands.get(name, HandIn(name)), due[name], given) for name, row in rows.items()]
     if collected:
         students += [Student(name, MISSING, person) for name, person in collected.missing if name not in rows]
     limits = course.settings().limits
@@ -169,7 +175,7 @@ def _student(course: Course, row: Grades, hand: HandIn, deadline: datetime.datet
     if Path(name).name != name:  # it names no folder of a student's
         return Student(name, MISSING, person)
     notebook = _graded(course.folder("autograded", name) / f"{ASSIGNMENT}.ipynb")
-    if not row.handed_in or notebook is None:
+    if not row.handed_in or row.handed_in_again or notebook is None:
         late = _late(course.folder("submitted", name), deadline)
         state = NOT_RUN if row.handed_in else MISSING
         return Student(name, state, person, late=late, late_in_lms=hand.late_in_lms)

@@ -18,6 +18,10 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__d
 console = Console()
 if not console.is_terminal:
     console = Console(width=120)  # a log has no width of its own, and the table needs this much
+NO_SECRET = (
+    "this course has no secret of its own, so anybody can compute what hidden tests draw. Make one with `autograder "
+    "secret`; it changes what they draw, so everybody is graded again"
+)
 MOST_SHOWN = 60  # students in the table that a terminal shows
 Kind = Annotated[str | None, typer.Option("--sandbox", help='"none" grades without a sandbox: no protection at all')]
 Assignment = Annotated[str, typer.Argument(help="the assignment's name")]
@@ -39,6 +43,16 @@ def _course(root: Path, assignment: str, sandbox: str | None = None):
     return course
 
 
+def _renew_penalties(course) -> None:
+    """Work out what being late costs now, and say what that changes."""
+    from autograder.lateness import renew, sentence
+
+    with course.gradebook() as gradebook:
+        changes = renew(gradebook, course.config)
+    if said := sentence(changes):
+        console.print(escape(said), soft_wrap=True, highlight=False)
+
+
 @app.command()
 def release(root: Root = Path(".")) -> None:
     """Build source/ from the notebook's text, and from it the release and the gradebook's entry."""
@@ -56,7 +70,12 @@ def release(root: Root = Path(".")) -> None:
 def student(
     root: Root = Path("."),
     out: Annotated[Path, typer.Option(help="where to put it")] = Path("dist/student"),
-    url: Annotated[str, typer.Option(help="where the notebook finds the package if its wheel is not beside it")] = "",
+    url: Annotated[
+        str,
+        typer.Option(
+            help="address of the folder in which students' machines find the wheel, if it is not beside the notebook"
+        ),
+    ] = "",
 ) -> None:
     """Put together what students get: the released notebook, the wheel that it installs, a README, requirements."""
     import nbformat
@@ -68,6 +87,7 @@ def student(
     notebook = course.folder("release") / f"{ASSIGNMENT}.ipynb"
     if not notebook.is_file():
         raise CourseError(f"{notebook} is missing: build it with `make release`")
+    course.check_release()
     files = make_bundle(course.project, nbformat.read(notebook, as_version=4), notebook.name, out, url)
     console.print(f"{out}: {', '.join(file.name for file in files)}")
 
@@ -105,14 +125,21 @@ def collect(
     timezone: Annotated[
         str, typer.Option(help="the time zone of the LMS's dates, such as Europe/Amsterdam; by default this machine's")
     ] = "",
+    count: Annotated[
+        str,
+        typer.Option(
+            help="which of a student's hand-ins counts: latest, or in-time, the latest that is in time with the "
+            "student's extension, else the latest. By default as the last time, at first the latest"
+        ),
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would happen")] = False,
 ) -> None:
     """Put each hand-in of a download into submitted/STUDENT/, and say who is missing, late, or handed in twice.
 
-    The latest hand-in counts. What it replaces goes into submitted/STUDENT/ASSIGNMENT.earlier, so that nothing is
-    lost, and collecting a newer download changes only what is new. Archives that students handed in are unpacked. What
-    could not be read or is of nobody is listed by name, and makes the exit code 1. collected.csv and collected.json
-    hold the same.
+    The latest hand-in counts, unless --count says otherwise. What it replaces goes into
+    submitted/STUDENT/ASSIGNMENT.earlier, so that nothing is lost, and collecting a newer download changes only what is
+    new. Archives that students handed in are unpacked. What could not be read or is of nobody is listed by name, and
+    makes the exit code 1. collected.csv and collected.json hold the same.
 
     Dates: Brightspace writes them into its files' names. Moodle and Canvas do not (Canvas only marks what was late):
     give Moodle's grading worksheet as the roster, or a roster with a column handed_in. Late is what the due date in
@@ -127,7 +154,7 @@ def collect(
         terminal = console.is_terminal
         return track(iterable, what, total, console=console, transient=True) if terminal else iterable
 
-    done = run(_course(root, assignment), download, lms, pattern, roster, timezone, dry_run, progress)
+    done = run(_course(root, assignment), download, lms, pattern, roster, timezone, count, dry_run, progress)
     if console.is_terminal:
         console.print(shown.table(done))
     else:
@@ -143,6 +170,36 @@ def collect(
         parts = [f"{shown.counted(problems, 'file')} not collected"] if problems else []
         parts += [f"{shown.counted(unreadable, 'hand-in')} without a notebook"] if unreadable else []
         raise CourseError(f"{', '.join(parts)}: see the list above, put right what can be, and collect again")
+
+
+@app.command()
+def extend(
+    student: Annotated[str, typer.Argument(help="who gets more time")],
+    assignment: Assignment = "gcnn",
+    root: Root = Path("."),
+    days: Annotated[int | None, typer.Option(min=0, max=3650, help="how many days after everybody's deadline")] = None,
+    hours: Annotated[int | None, typer.Option(min=0, max=8760, help="how many hours, on top of the days")] = None,
+) -> None:
+    """Give a student an extension, or take it back with --days 0; without days and hours only say when it is due.
+
+    It counts from the deadline, takes the place of the student's earlier one, and may be given before anything was
+    handed in. What being late costs is worked out again at once; nothing is run.
+    """
+    from datetime import timedelta
+
+    from autograder import lateness
+    from autograder.collected import read_missing
+
+    course = _course(root, assignment)
+    length = None if days is None and hours is None else timedelta(days=days or 0, hours=hours or 0)
+    others = {*course.handed_in(), *read_missing(course.root)}
+    with course.gradebook() as gradebook:
+        own = lateness.extend(gradebook, student, length, others)
+        everybodys = lateness.deadline(gradebook)
+    when, usual = (f"{date.astimezone():%a %d %b %Y %H:%M %Z}" for date in (own, everybodys))
+    rest = "as everybody's" if own == everybodys else f"everybody else's {usual}"
+    console.print(escape(f"{student}'s deadline is {when}, {rest}."), soft_wrap=True, highlight=False)
+    _renew_penalties(course)
 
 
 @app.command()
@@ -175,9 +232,11 @@ def grade(
     """
     from autograder import live
     from autograder.collected import read_missing
+    from autograder.current import handed_in_again
     from autograder.exports import write_csv
     from autograder.pipeline import Grading
     from autograder.report import read_class, table
+    from autograder.secret import secret_file
     from autograder.workers import parse_resources, workers
 
     course = _course(root, assignment, sandbox)
@@ -194,18 +253,21 @@ def grade(
         except KeyboardInterrupt:
             console.print("Interrupted. What was finished is kept: the same command goes on from here.")
             raise typer.Exit(130) from None
+    if new := [change for change in grading.changes if change.student not in grading.held]:
+        live.show_changes(new, console)
     if grading.held:
         live.decide(grading, console, keep)
-    elif grading.changes:
-        live.show_changes(grading.changes, console)
+    _renew_penalties(course)
     with course.gradebook() as gradebook:
-        everybody = read_class(gradebook, there, read_missing(course.root))
+        again = handed_in_again(course.directory, there)
+        everybody = read_class(gradebook, there, read_missing(course.root), again)
     write_csv(everybody, course.root / "grades.csv")
-    entered = set(there) - grading.failed.keys()
-    rows = [row for row in everybody if row.student in entered and course.graded(row.student)]
+    rows = [row for row in everybody if row.student not in grading.failed and course.graded(row.student)]
     if len(rows) <= MOST_SHOWN:
         console.print(table(rows))
     console.print(f"Points are in {course.root / 'grades.csv'}. Next: `autograder report`, `autograder feedback`.")
+    if secret_file(course.root) is None:
+        console.print(f"[yellow]note:[/] {NO_SECRET}", soft_wrap=True)
     if grading.failed:
         raise CourseError(f"could not be entered, try again: {', '.join(grading.failed)}")
 
@@ -258,6 +320,7 @@ def feedback(
     from autograder import sending
 
     course = _course(root, assignment)
+    _renew_penalties(course)
     group = sending.read_class(course, students)
     open_ones = group.still_open()
     if final and open_ones:
@@ -286,7 +349,7 @@ def feedback(
 @app.command()
 def demo(
     root: Root = Path("."),
-    out: Annotated[Path, typer.Option(help="the folder for it; emptied first")] = Path("demo"),
+    out: Annotated[Path, typer.Option(help="a folder for it alone; an earlier demo's is emptied first")] = Path("demo"),
     only: Annotated[str, typer.Option(help="grade only the samples whose names fit this pattern")] = "[fp]*",
     sandbox: Kind = None,
 ) -> None:
@@ -330,6 +393,7 @@ def export(
     course = _course(root, assignment)
     plugin = exporter(kind, course.config)
     plugin.to, plugin.student = str(to or ""), students or []
+    _renew_penalties(course)
     with course.gradebook() as gradebook:
         plugin.export(gradebook)
     console.print(f"{escape(str(plugin.target))} is written.", soft_wrap=True)
@@ -348,6 +412,7 @@ def report(
     from autograder.overview import write_report
 
     course = _course(root, assignment)
+    _renew_penalties(course)
     page = out or course.root / "report.html"
     try:
         classroom = write_report(course, page)
@@ -365,11 +430,18 @@ def doctor(root: Root = Path(".")) -> None:
     from autograder.course import CONFIG, Course, alembic_on_path
     from autograder.sandbox.doctor import Row
     from autograder.sandbox.doctor import doctor as examine
+    from autograder.secret import secret_file
 
     table = Table("", "what", "found", "to do", box=None, pad_edge=False)
     with alembic_on_path():  # as every command here has it
         rows = examine()
     if (root / CONFIG).is_file():
+        course = Course(root)
+        found = secret_file(course.root)
+        if found is not None:
+            rows.append(Row("secret", True, str(found)))
+        elif course.handed_in():
+            rows.append(Row("secret", False, "there is none", NO_SECRET))
         try:
             rows.append(Row("gradebook", True, database.check(Course(root).directory.db_url, thorough=True)))
         except CourseError as error:

@@ -2,22 +2,23 @@
 
 `autograder.gathering` has read it; here it is decided whose each hand-in is, which of several counts, and what is to be
 done with the one that lies there. The latest counts: by the LMS's date, else by the LMS's numbers of uploads, else by
-the date of the download. A hand-in without a notebook never takes the place of one that has a notebook.
+the date of the download. A course may decide that one that is in time counts before one that is late. A hand-in without
+a notebook never takes the place of one that has a notebook.
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.utils import parse_utc
 
-from autograder.collected import Collected, HandIn, Problem, read_collected, shown, write_collected
+from autograder.collected import COUNTS, Collected, HandIn, Problem, read_collected, shown, write_collected
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.gathering import FULL, Attempt, Progress, choose, complete, digest, gather, sources, write_timestamp
 from autograder.landing import land, workplace
+from autograder.lateness import deadline, extensions
 from autograder.lms import KINDS, Lms, collector
 from autograder.notebooks import ASSIGNMENT
 from autograder.roster import Roster, Unmatched, gradebook_roster, has_gradebook, normal, read_roster
@@ -34,6 +35,7 @@ def collect(
     pattern: str = "",
     roster: Path | None = None,
     zone_name: str = "",
+    count: str = "",
     dry_run: bool = False,
     progress: Progress = _silent,
 ) -> Collected:
@@ -46,6 +48,7 @@ def collect(
         pattern: how files are named, for any other LMS.
         roster: a CSV of the students; by default the gradebook's.
         zone_name: the time zone of the LMS's dates.
+        count: which of a student's hand-ins counts, a key of `COUNTS`; by default as the last time.
         dry_run: change nothing.
         progress: shows how far it is.
 
@@ -58,13 +61,17 @@ def collect(
     submitted = course.folder("submitted", "-").parent.parent
     candidates = _candidates(course, lms, pattern, zone_name)
     before = read_collected(course)
+    count = count or (before.count if before else "latest")
+    if count not in COUNTS:
+        raise CourseError(f"which hand-in counts? Not {count!r}; there are {', '.join(COUNTS)}")
     taken = course.handed_in()
     everybody = gradebook_roster(course, taken) if roster is None else read_roster(roster, taken)
     try:
         found = sources(path, candidates)
         system, total = choose(found, candidates)
         with workplace(submitted, ASSIGNMENT) as folder:
-            return _Collecting(course, system, everybody, before, dry_run, progress).run(path, found, folder, total)
+            collecting = _Collecting(course, system, everybody, before, count, dry_run, progress)
+            return collecting.run(path, found, folder, total)
     except OSError as error:
         if error.errno in FULL:
             raise CourseError(
@@ -104,11 +111,13 @@ class _Collecting:
         lms: Lms,
         roster: Roster,
         before: Collected | None,
+        count: str,
         dry_run: bool,
         progress: Progress,
     ):
-        self.course, self.lms, self.roster = course, lms, roster
+        self.course, self.lms, self.roster, self.count = course, lms, roster, count
         self.dry_run, self.progress = dry_run, progress
+        self.due, self.extensions = _due(course)
         self.before = {} if before is None else {hand.student: hand for hand in before.hand_ins}
         self.old_problems = () if before is None else before.problems
         self.problems: list[Problem] = []
@@ -118,7 +127,6 @@ class _Collecting:
         gathered = gather(found, self.lms, folder, total, self.progress)
         self.problems += gathered.problems
         by_student = self._by_student(gathered.attempts)
-        due = self._due(by_student.keys() | self.before.keys())
         hands: dict[str, HandIn] = {}
         for student in self.progress(sorted(by_student), "collecting", len(by_student)):
             if whole := self._whole(student, by_student[student]):
@@ -127,7 +135,7 @@ class _Collecting:
         for student in self.before.keys() - hands.keys():
             if student in there:
                 hands[student] = replace(self.before[student], what="before")
-        complete_hands = tuple(self._judged(hands[student], due) for student in sorted(hands))
+        complete_hands = tuple(self._judged(hands[student]) for student in sorted(hands))
         still = (old for old in self.old_problems if old.file not in gathered.names)
         self.problems += [replace(old, before=True) for old in still]
         students = self.roster.students
@@ -135,7 +143,8 @@ class _Collecting:
             made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             lms=self.lms.title,
             source=path.name or str(path),
-            due=due[""].isoformat() if due[""] else "",
+            due=self.due.isoformat() if self.due else "",
+            count=self.count,
             roster=self.roster.origin if students else "",
             hand_ins=complete_hands,
             missing=tuple((name, students[name].name) for name in sorted(students.keys() - there)),
@@ -183,30 +192,21 @@ class _Collecting:
     def _problem(self, attempt: Attempt, why: str) -> None:
         self.problems.append(Problem(attempt.file, shown(why)[:500], attempt.source))
 
-    def _due(self, students: Iterable[str]) -> dict[str, datetime | None]:
-        """When each student's hand-in is due; under "" the assignment's date."""
-        result: dict[str, datetime | None] = {"": None}
-        if has_gradebook(self.course):
-            with self.course.gradebook() as gradebook:
-                try:
-                    result[""] = _aware(gradebook.find_assignment(ASSIGNMENT).duedate)
-                except MissingEntry:
-                    return result
-                result.update((student, self._extended(gradebook, student)) for student in students if result[""])
-        return result
-
-    def _extended(self, gradebook: Gradebook, student: str) -> datetime | None:
-        try:
-            return _aware(gradebook.find_submission(ASSIGNMENT, student).duedate)
-        except MissingEntry:
-            return _aware(gradebook.find_assignment(ASSIGNMENT).duedate)
-
-    def _judged(self, hand: HandIn, due: dict[str, datetime | None]) -> HandIn:
-        """A hand-in with how late it was, by the due date that holds now."""
-        limit = due.get(hand.student) or due[""]
-        if not hand.handed_in or limit is None:
+    def _judged(self, hand: HandIn) -> HandIn:
+        """A hand-in with how late it was, by the due date and the extension that hold now."""
+        if not hand.handed_in or self.due is None:
             return replace(hand, late=None)
+        limit = self.due + self.extensions.get(hand.student, timedelta())
         return replace(hand, late=max(0.0, (datetime.fromisoformat(hand.handed_in) - limit).total_seconds()))
+
+    def _is_late(self, hand: HandIn) -> bool:
+        """Whether a hand-in is known to be late: by its date, else by the LMS's mark."""
+        late = self._judged(hand).late
+        return hand.late_in_lms if late is None else late > 0
+
+    def _only_in_time(self, hand: HandIn, late: HandIn) -> bool:
+        """Whether one of two counts because the other is late, and the course has decided so."""
+        return self.count == "in-time" and self._is_late(late) and not self._is_late(hand)
 
     def _whole(self, student: str, attempts: list[Attempt]) -> list[Attempt]:
         """Complete a student's hand-ins. Those that cannot be become problems; the others are returned."""
@@ -235,12 +235,15 @@ class _Collecting:
             what, final = "new", best
         elif there.digest == best.digest:
             moved = best.handed_in and best.handed_in != there.handed_in
+            if there.handed_in and self._only_in_time(there, best):
+                moved = False  # the same once more, too late: that makes the first one no later
             what, final = ("date changed" if moved else "unchanged"), best
             if not moved:
                 final, why = replace(best, handed_in=there.handed_in), why or there.why
         else:
             better, why = self._counts(best, there)
-            what, final = ("replaced", best) if better else ("kept", there)
+            kept = "in time" if self._only_in_time(there, best) else "kept"
+            what, final = ("replaced", best) if better else (kept, there)
         if there is not None:
             others |= {there.digest, *there.earlier}
         others.discard(final.digest)
@@ -295,6 +298,8 @@ class _Collecting:
         """Whether a hand-in counts and not the other, and why."""
         if hand.readable != other.readable:
             return hand.readable, "the other has no notebook that can be read"
+        if self._only_in_time(hand, other) or self._only_in_time(other, hand):
+            return self._is_late(other), "it is in time, and a later one is not"
         if hand.handed_in and other.handed_in and hand.handed_in != other.handed_in:
             later = datetime.fromisoformat(hand.handed_in) > datetime.fromisoformat(other.handed_in)
             return later, f"the latest by {self.lms.title}'s date"
@@ -308,6 +313,9 @@ class _Collecting:
         return True, "it was collected last; nothing says which is later"
 
 
-def _aware(date: datetime | None) -> datetime | None:
-    """A date of the gradebook's, which is in UTC and does not say so."""
-    return None if date is None else date.replace(tzinfo=timezone.utc)
+def _due(course: Course) -> tuple[datetime | None, dict[str, timedelta]]:
+    """When the assignment is due, and by how much later for those who have an extension."""
+    if not has_gradebook(course):
+        return None, {}
+    with course.gradebook() as gradebook:
+        return deadline(gradebook), extensions(gradebook)

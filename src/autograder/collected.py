@@ -27,8 +27,11 @@ WORDS = {
     "date changed": "unchanged, but for its date",
     "unchanged": "unchanged",
     "kept": "unchanged: what came is older",
+    "in time": "unchanged: what came is late",
     "before": "collected before",
 }
+
+COUNTS = {"latest": "the latest", "in-time": "the latest that is in time, else the latest"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +106,8 @@ class Collected:
     """The download."""
     due: str = ""
     """When the assignment is due, in ISO's form and UTC; empty where the gradebook does not say."""
+    count: str = "latest"
+    """Which of a student's hand-ins counts: a key of `COUNTS`."""
     roster: str = ""
     """What says who should have handed in; empty where nothing does."""
     hand_ins: tuple[HandIn, ...] = ()
@@ -280,6 +285,8 @@ def summary(collected: Collected, dry_run: bool = False) -> list[str]:
         f"{counted(fresh, 'hand-in')} {did}, {count['replaced']} in the place of an earlier one{kept}; "
         f"{same} there before."
     )
+    if collected.count != "latest":
+        result.append(f"Of several hand-ins {COUNTS[collected.count]} counts, until you say `--count latest`.")
     if not collected.roster:
         result.append("Who is missing is not known: the gradebook has no students. Name a roster with --roster.")
     else:
@@ -288,7 +295,8 @@ def summary(collected: Collected, dry_run: bool = False) -> list[str]:
     undated = sum(not hand.handed_in for hand in hands)
     if not collected.due:
         result.append("The gradebook has no due date, so that nothing is late but what the LMS marks as late.")
-    result.append(f"Late: {late}{f', by the due date {_local(collected.due)}' if collected.due else ''}.")
+    by = f", by the due date {_local(collected.due)} and extensions" if collected.due else ""
+    result.append(f"Late: {late}{by}.")
     if undated:
         result.append(
             f"Of {undated} the date is not known, so that nbgrader takes nothing off for being late: {collected.lms} "

@@ -6,6 +6,7 @@ nbgrader does the work, with the settings of the `nbgrader_config.py` that stand
 import logging
 import os
 import re
+import shutil
 import sys
 import warnings
 from collections.abc import Iterator
@@ -18,12 +19,14 @@ from nbformat.warnings import DuplicateCellId
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import is_grade, is_locked, is_solution
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
-from autograder import database
+from autograder import database, remarks
 from autograder.errors import CourseError
+from autograder.marks import read_marks
 from autograder.notebooks import ASSIGNMENT, leaks, read_text, role
 from autograder.run import Run, Settings
 from autograder.sandbox import SandboxUnavailable
@@ -101,12 +104,47 @@ class Course:
         return nbformat.read(path, as_version=4)
 
     def build(self) -> NotebookNode:
-        """Build ``source/`` from the notebook's text."""
+        """Build ``source/`` from the notebook's text.
+
+        Raises:
+            CourseError: the text is malformed, or it has other cells than those that the gradebook has grades for.
+        """
         notebook = read_text(self.text)
+        self._check_cells(notebook)
         path = self.folder("source") / f"{ASSIGNMENT}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
         return notebook
+
+    def _check_cells(self, notebook: NotebookNode) -> None:
+        """Refuse a notebook that nbgrader would refuse: once a submission is graded, its gradebook's cells stay.
+
+        Raises:
+            CourseError: cells were added or removed.
+        """
+        cells = {cell.id: cell for cell in notebook.cells}
+        with self.gradebook() as gradebook:
+            try:
+                known = gradebook.find_notebook(ASSIGNMENT, ASSIGNMENT)
+            except MissingEntry:
+                return
+            pairs = [
+                (known.grade_cells, is_grade),
+                (known.solution_cells, is_solution),
+                (known.source_cells, lambda cell: is_grade(cell) or is_solution(cell) or is_locked(cell)),
+            ]
+            changed = set[str]()
+            for stored, kept in pairs:
+                changed |= {cell.name for cell in stored} ^ {name for name, cell in cells.items() if kept(cell)}
+            graded = len(known.submissions)
+        if graded and changed:
+            said = [f"{name} would be {'new' if name in cells else 'gone'}" for name in sorted(changed)]
+            raise CourseError(
+                f"{graded} submissions are graded, and from then on no test, answer or given code cell can be added or "
+                f"removed: {', '.join(said)}. Nothing was changed. Put a new test into a cell that is there; let one "
+                "that is to count no more always pass; put new code into a cell with playground=true. Or begin with a "
+                "new gradebook: move the old one away, with its marks and comments, then make the release, and grade"
+            )
 
     def _run(self, what: str, step: str, *arguments: str, config: Config | None = None) -> None:
         """Let nbgrader do one step, with the course's configuration or another.
@@ -134,11 +172,23 @@ class Course:
         """Make ``release/`` from ``source/`` with nbgrader, enter the assignment in the gradebook, and look for leaks.
 
         Raises:
-            CourseError: nbgrader failed, or the release holds what students must not see.
+            CourseError: nbgrader failed, or the release would hold what students must not see; then there is none.
         """
-        source = self.source()
+        self._check_cells(self.source())
         self._run("making the release", "generate_assignment", ASSIGNMENT)
-        if found := leaks(self.folder("release"), source):
+        try:
+            self.check_release()
+        except CourseError:
+            shutil.rmtree(self.folder("release"))
+            raise
+
+    def check_release(self) -> None:
+        """Look for what students must not see in the release.
+
+        Raises:
+            CourseError: there is some; the message says what.
+        """
+        if found := leaks(self.folder("release"), self.source()):
             raise CourseError("the release must not go out:\n" + "\n".join(f"- {leak}" for leak in found))
 
     def hand_in(self, student: str, notebook: NotebookNode) -> None:
@@ -197,16 +247,29 @@ class Course:
         Raises:
             CourseError: nbgrader failed.
         """
-        config = landing(self.config, done, self._settled(student, done.notebook))
+        if (earlier := self.graded(student)) is not None:
+            with self.gradebook() as gradebook:
+                found = read_marks(gradebook, [student])
+            remarks.remember(earlier, done.notebook, found[student].comments if student in found else {})
+        config = landing(self.config, done, self._settled(student, done))
         self._run(f"entering {student}", "autograde", ASSIGNMENT, student, config=config)
 
-    def _settled(self, student: str, notebook: NotebookNode) -> frozenset[str]:
-        """The written answers that a person has marked and that are still what was marked."""
+    def _settled(self, student: str, done: Run) -> frozenset[str]:
+        """The cells that a person has marked and that are still what was marked: written answers, overruled tests.
+
+        A test is what it was if it ended as it did, and the answer that it tests is the same.
+        """
         earlier = self.graded(student)
         if earlier is None:
             return frozenset()
         before = {cell.id: cell.source for cell in earlier.cells}
-        same = {cell.id for cell in notebook.cells if role(cell) == "answer" and cell.source == before.get(cell.id)}
+        ended = earlier.metadata.course.evidence.get("outcomes", {})  # none where nothing could be run
+        cells = done.notebook.cells
+        same = {cell.id for cell in cells if role(cell) == "answer" and cell.source == before.get(cell.id)}
+        tests = [cell.id for cell in cells if cell.id in done.outcomes and cell.metadata.course.exercise in same]
+        for name in tests:
+            if done.outcomes[name].status == ended.get(name, {}).get("status", "not graded"):
+                same.add(name)
         with self.gradebook() as gradebook:
             try:
                 grades = gradebook.find_submission_notebook(ASSIGNMENT, ASSIGNMENT, student).grades

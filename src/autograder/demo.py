@@ -21,6 +21,8 @@ from autograder.report import Grades, read_grades, table
 from autograder.submissions import Sample, read_sample
 from autograder.workers import workers
 
+MARK = ".demonstration"  # the folder is one that may be emptied
+
 
 def broken_promises(sample: Sample, grades: Grades) -> list[str]:
     """Where a sample's points are not what it promises, one sentence each."""
@@ -44,12 +46,25 @@ def broken_promises(sample: Sample, grades: Grades) -> list[str]:
     return wrong
 
 
+def _emptied(folder: Path) -> None:
+    """Make the demonstration's folder, without what an earlier one left there.
+
+    Raises:
+        CourseError: it holds something that no demonstration has put there.
+    """
+    if folder.exists() and not (folder.is_dir() and ((folder / MARK).is_file() or not any(folder.iterdir()))):
+        raise CourseError(f"{folder} holds what no demonstration has put there: name another folder with --out")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / MARK).touch()
+
+
 def run(project: Path, folder: Path, console: Console, only: str, sandbox: str | None = None) -> list[str]:
     """Grade the sample submissions in a folder of their own, and show the table.
 
     Args:
         project: the project's root.
-        folder: emptied first, so that an interrupted demonstration can be run again.
+        folder: for it alone; what an earlier demonstration left there is removed first.
         console: where to show progress and the table.
         only: a pattern of the samples' names.
         sandbox: "none" for no sandbox.
@@ -58,13 +73,12 @@ def run(project: Path, folder: Path, console: Console, only: str, sandbox: str |
         The broken promises.
 
     Raises:
-        CourseError: a step failed, or no sample has such a name.
+        CourseError: a step failed, no sample has such a name, or the folder holds something else.
     """
     texts = sorted((project / "tests" / "submissions").glob(f"{only}.py"))
     if not texts:
         raise CourseError(f"no sample in tests/submissions is called {only!r}")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    _emptied(folder)
     course = Course(folder, project, sandbox)
     source = course.build()
     course.release()

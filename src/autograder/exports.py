@@ -21,8 +21,10 @@ from traitlets import Bool, Dict, Enum, Float, TraitError, Unicode
 from traitlets.config import Config
 
 from autograder.collected import read_missing
+from autograder.current import REASON, handed_in_again
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
+from autograder.lateness import renew
 from autograder.notebooks import ASSIGNMENT
 from autograder.report import Grades, Score, read_class
 from autograder.spreadsheet import Cell, number, one_line, write_tables
@@ -75,6 +77,8 @@ def _why(row: Grades) -> str:
     """Why a student has no grade yet."""
     if not row.handed_in:
         return "nothing was handed in"
+    if row.handed_in_again:
+        return REASON
     reasons = {"not graded": _open(row, by_hand=False), "waiting for marking": _open(row, by_hand=True)}
     return "; ".join(f"{reason}: {keys}" for reason, keys in reasons.items() if keys)
 
@@ -114,12 +118,13 @@ class CourseExport(ExportPlugin):
     """Who was left out of the last file."""
 
     def export(self, gradebook: Gradebook) -> None:
-        """Write the file; nbgrader's command and ours call this.
+        """Write the file, with what being late costs now; nbgrader's command and ours call this.
 
         Raises:
             CourseError: it cannot be done. Under nbgrader's command that is logged, and the command fails.
         """
         try:
+            renew(gradebook, self.config)
             self.write(gradebook)
         except CourseError as error:
             if self.parent is None:
@@ -152,7 +157,9 @@ class CourseExport(ExportPlugin):
         """
         if unknown := sorted({str(name) for name in self.assignment} - {ASSIGNMENT}):
             raise CourseError(f"there is no assignment {', '.join(unknown)} in this course; there is {ASSIGNMENT}")
-        rows = read_class(gradebook, self._handed_in(), read_missing(Path(self._course.root)))
+        there = self._handed_in()
+        again = handed_in_again(self._course, there)
+        rows = read_class(gradebook, there, read_missing(Path(self._course.root)), again)
         if not rows:
             raise CourseError("there is nobody to export: the gradebook knows no student, and nothing was handed in")
         wanted = {str(name) for name in self.student}

@@ -27,7 +27,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import compute_checksum
 from traitlets import default
 
-from autograder import excerpts
+from autograder import excerpts, lateness, remarks
 from autograder.excerpts import Album, Output, scrub
 from autograder.exercises import EXERCISES, Exercise
 from autograder.intake import UNREADABLE
@@ -94,6 +94,8 @@ class Section:
     """Why the answer was not found in the hand-in, or an empty string."""
     comment: Markup | None = None
     """What a person wrote about it."""
+    about_another: bool = False
+    """Whether that was written about another answer than the one that is shown."""
     cells: list[Shown] = dataclasses.field(default_factory=list)
     """The student's cells and figures."""
 
@@ -207,7 +209,8 @@ def _constant(node: ast.AST) -> str:
 @functools.cache
 def _maker() -> bytes:
     """A hash of what makes pages: when it changes, they do."""
-    own = [Path(__file__).with_name(f"{name}.py") for name in ("feedback", "excerpts", "marks", "safe", "mathml")]
+    names = ("feedback", "excerpts", "marks", "remarks", "safe", "mathml")
+    own = [Path(__file__).with_name(f"{name}.py") for name in names]
     digest = hashlib.sha256()
     for path in (*own, *sorted((TEMPLATES / "feedback").iterdir())):
         digest.update(path.read_bytes())
@@ -298,10 +301,13 @@ class _Reader:
         unreadable = section.lost or self.course.get(UNREADABLE)
         untouched = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
         section.untouched = untouched and not unreadable
-        if comment := self.marks.comments.get(cell.id):
-            section.comment = excerpts.words(comment)
         if cell.cell_type == "markdown":
             section.mark = self.marks.cells.get(cell.id, Mark(0.0, section.exercise.points, True, False))
+        if comment := self.marks.comments.get(cell.id):
+            section.comment = excerpts.words(comment)
+            # Whoever has marked this answer has seen the comment beside it.
+            marked = section.mark is not None and section.mark.by_hand and not section.mark.waiting
+            section.about_another = not marked and remarks.is_about_another(self.nb, cell, comment)
         if not untouched:
             self._show("Your answer", self._source(cell, self._without_question(cell)), cell)
 
@@ -361,6 +367,7 @@ class TellStudent(NbGraderPreprocessor):
                 f"The submission of {names['student']} was not graded to its end: grade it again, then write feedback."
             )
         with Gradebook(names["db_url"]) as gradebook:
+            lateness.renew(gradebook, self.config, names["student"])
             marks = read_marks(gradebook, [names["student"]]).get(names["student"])
         if marks is None:
             raise NbGraderException(f"The gradebook knows no submission of {names['student']}: grade it first.")

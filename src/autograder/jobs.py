@@ -5,7 +5,6 @@ the same for those who script: a source and a submission in, points and reasons 
 """
 
 import dataclasses
-import functools
 import hashlib
 import io
 import json
@@ -15,19 +14,20 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.current import EVIDENCE, other_files
 from autograder.intake import UNREADABLE
 from autograder.judge import Outcome
 from autograder.notebooks import role
 from autograder.run import Run, Settings, not_run, run
 from autograder.sandbox import SandboxUnavailable
 from autograder.secret import handed_over, read_secret
+from autograder.versions import code_version, tests_version
 
 FORMAT = 1  # of what a run depends on and gives: another one grades everything again
 _one_at_a_time = threading.Lock()  # the tests of two submissions must not run in one process at once
@@ -47,13 +47,19 @@ class Job:
     """Sandbox, limits and seconds."""
     secret: str
     """The course's secret."""
+    handed_in: str = ""
+    """The version of the hand-in that it is made of, see `autograder.current`."""
 
     @property
     def key(self) -> str:
-        """A hash of all that the points depend on, whoever handed it in: equal jobs need not be run twice."""
+        """A hash of all that the points depend on, whoever handed it in: equal jobs need not be run twice.
+
+        The course's own text and rubrics are not in it; the submission's is, also where only people read it.
+        """
         notebook = nbformat.reads(self.notebook, as_version=4)
         course = notebook.metadata.course
-        cells = [(cell.cell_type, cell.source, cell.get("attachments")) for cell in notebook.cells]
+        counting = (cell for cell in notebook.cells if role(cell) not in ("text", "rubric"))
+        cells = [(cell.cell_type, cell.source, cell.get("attachments")) for cell in counting]
         files = hashlib.sha256(self.files).hexdigest() if self.files else None
         settings = dataclasses.asdict(self.settings)
         told = course["names"], course.get(UNREADABLE), course.get("lost")
@@ -74,8 +80,8 @@ class Result:
     outcomes: dict[str, Outcome]
     """By the test cell's id."""
     evidence: dict[str, Any]
-    """See `autograder.run.Run`; with the job's ``key`` and ``settings``, the version of the ``tests``, a part of the
-    ``secret``'s hash, the version of the grader's ``code``, and the ``host`` that ran it."""
+    """See `autograder.run.Run`; with the job's ``key``, ``settings`` and ``handed in``, the version of the ``tests``, a
+    part of the ``secret``'s hash, the version of the grader's ``code``, and the ``host`` that ran it."""
 
     def run(self) -> Run:
         """The same as `autograder.run.run` gives it."""
@@ -100,22 +106,6 @@ class Result:
             raise ValueError("this is no result") from error
 
 
-@functools.cache
-def code_version() -> str:
-    """A hash of the grader's own code, the student package's with it: two machines with the same one grade alike."""
-    sums = hashlib.sha256()
-    for package in ("autograder", "gcnn"):
-        for path in sorted(Path(str(resources.files(package))).rglob("*.py")):
-            sums.update(path.read_bytes())
-    return sums.hexdigest()[:16]
-
-
-def tests_version(notebook: NotebookNode) -> str:
-    """A hash of a notebook's tests and their points."""
-    cells = [cell for cell in notebook.cells if role(cell) == "tests"]
-    return digest(json.dumps([(cell.id, cell.source, cell.metadata.nbgrader.points) for cell in cells]))[:16]
-
-
 def digest(text: str) -> str:
     """A text's SHA-256."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
@@ -126,8 +116,7 @@ def pack(folder: Path) -> bytes | None:
 
     Links and whatever else is no plain file are left out; `autograder.intake.clear` has put them aside already.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-    paths = [path for path in paths if path.suffix != ".ipynb" and path.name != "timestamp.txt"]
+    paths = other_files(folder)
     if not paths:
         return None
     buffer = io.BytesIO()
@@ -169,6 +158,7 @@ def result_of(job: Job, done: Run) -> Result:
     evidence = {
         **done.evidence,
         "key": job.key,
+        EVIDENCE: job.handed_in,
         "settings": dataclasses.asdict(job.settings),
         "tests": tests_version(done.notebook),
         "secret": digest(job.secret)[:16],

@@ -127,7 +127,8 @@ def show_changes(changes: Sequence[Change], console: Console) -> None:
         by_student[change.student] = by_student.get(change.student, 0.0) + difference
         colour = "green" if difference > 0 else "red" if difference < 0 else "yellow"
         row = (change.student[:40], change.test, before, after)
-        shown.add_row(*(escape(cell) for cell in row), f"[{colour}]{difference:+g}[/]")
+        what = "stays: by hand" if change.overruled else f"[{colour}]{difference:+g}[/]"
+        shown.add_row(*(escape(cell) for cell in row), what)
     if not changes:
         console.print("No student's points are others than before.")
         return
@@ -148,17 +149,22 @@ def decide(grading: Grading, console: Console, keep: bool | None) -> None:
         console: where to show and ask.
         keep: the answer, where it was given beforehand.
     """
-    held = grading.counts[HELD]
-    console.print(f"The tests were changed since {held} submissions were graded; their new points are not entered yet.")
-    show_changes(grading.changes, console)
+    held = list(grading.held)
+    console.print(
+        f"The tests, or what they compare with, were changed since {len(held)} submissions were graded; their new "
+        "points are not entered yet."
+    )
+    show_changes([change for change in grading.changes if change.student in held], console)
     if keep is None and console.is_terminal:
         keep = Confirm.ask("Enter the new points?", console=console, default=False)
     if keep is None:
         console.print("Nothing was entered. Run the same command with --keep to enter them, or with --discard.")
     elif keep:
-        for event in track(grading.land_held(), "entering", total=held, console=console):
+        entered = 0
+        for event in track(grading.land_held(), "entering", total=len(held), console=console):
+            entered += event.kind == LANDED
             if event.kind == FAILED:
                 console.print(_sentence(event, 0))
-        console.print(f"The new points of {grading.counts[LANDED]} submissions are entered.")
+        console.print(f"The new points of {entered} submissions are entered.")
     else:
         console.print(f"{grading.discard_held()} new results were forgotten; the gradebook is as it was.")

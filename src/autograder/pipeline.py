@@ -3,8 +3,8 @@
 Only this process writes the gradebook. A result is first written to ``.results/`` in the course's folder, then entered
 with nbgrader's own steps, then removed there: whenever the grading is interrupted, what was finished is not run again.
 What the grader itself could not do is tried again by every run, until it is done or a person has decided. Where a test
-or its points have been changed since a submission was graded, its new result is *held* there until somebody has seen
-who gained or lost what.
+or its points, or what it compares with, have been changed since a submission was graded, its new result is *held* there
+until somebody has seen who gained or lost what.
 """
 
 import contextlib
@@ -23,20 +23,22 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import MissingEntry
 
-from autograder import intake
+from autograder import current, intake
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.jobs import Job, Result, digest, pack, spoilt, tests_version
+from autograder.jobs import Job, Result, digest, pack, spoilt
 from autograder.judge import Outcome
 from autograder.notebooks import ASSIGNMENT, role
 from autograder.run import not_run
 from autograder.sandbox import SandboxUnavailable, clean_up_stale
 from autograder.secret import read_secret
 from autograder.steps import differs, prepared
+from autograder.versions import tests_version
 from autograder.workers import Workers
 
 FOLDER = ".results"
 LANDED, SKIPPED, HELD, FAILED, NOTHING = "graded", "unchanged", "held", "failed", ""
+OVERTAKEN = "what was held is gone, or of another hand-in, other tests or settings than there are now: grade again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +52,9 @@ class Change:
     before: float | None
     """Points that the gradebook has; ``None`` for *not graded*."""
     after: float | None
-    """Points that the new result gives."""
+    """Points that it has with the new result."""
+    overruled: bool = False
+    """Whether a person has given the test's points: they stay, though the test itself ended otherwise."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +83,7 @@ class Grading:
         maximum: points that all tests have together.
         counts: how many events there were of each kind.
         changes: points that changed for those who had been graded before, held results among them.
+        held: the students whose results wait until somebody has seen what changed.
         failed: by student, why the result could not be entered.
     """
 
@@ -97,6 +102,7 @@ class Grading:
         self.course, self.workers, self.students, self._force = course, workers, list(students), force
         self.counts = dict.fromkeys((LANDED, SKIPPED, HELD, FAILED), 0)
         self.changes: list[Change] = []
+        self.held: list[str] = []
         self.failed: dict[str, str] = {}
         self._events: list[Event] = []
         self._source, self._settings = course.source(), course.settings()
@@ -105,6 +111,7 @@ class Grading:
         self._tests = tests_version(self._source)
         self._folder = course.root / FOLDER / ASSIGNMENT
         self._entered: dict[str, dict[str, float | None]] = {}
+        self._overruled: dict[str, dict[str, float]] = {}  # by student, the points that a person gave tests
         self._undecided: set[str] = set()  # students with a test that waits for a person
         self._dates: dict[str, datetime.datetime] = {}
 
@@ -120,7 +127,7 @@ class Grading:
         clean_up_stale()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(self._folder / "lock", blocking=False):
+            with self._locked():
                 self._entered = self._read_gradebook()
                 for result in self.workers.results(self._jobs()):
                     yield from self._told()
@@ -128,13 +135,24 @@ class Grading:
                 yield from self._told()
         except SandboxUnavailable as error:
             raise CourseError(f"a worker cannot run submissions: {error}") from error
-        except filelock.Timeout as error:
-            raise CourseError("this course is being graded already: wait for that grading, or end it") from error
         except OSError as error:
             raise CourseError(
                 f"the grading cannot go on: {error.strerror or error}. What was finished is kept: put that right, and "
                 "run the same command again"
             ) from error
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Let nobody else write results and grades.
+
+        Raises:
+            CourseError: somebody else does.
+        """
+        try:
+            with filelock.FileLock(self._folder / "lock", blocking=False):
+                yield
+        except filelock.Timeout as error:
+            raise CourseError("this course is being graded already: wait for that grading, or end it") from error
 
     def _told(self) -> Iterator[Event]:
         while self._events:
@@ -158,11 +176,13 @@ class Grading:
             for submission in gradebook.notebook_submissions(*where):
                 scores = {g.name: g.auto_score for g in submission.grades if g.name in tests}
                 waits = {g.name for g in submission.grades if g.name in tests and g.needs_manual_grade}
-                marked = {g.name for g in submission.grades if g.manual_score is not None}
+                marked = {g.name: g.manual_score for g in submission.grades if g.manual_score is not None}
                 # Rows are there from when a submission is first looked at; a grading leaves a number or a flag in each,
                 # and whoever marks takes the flag away.
-                if scores and all(score is not None or name in waits | marked for name, score in scores.items()):
+                looked_at = waits | marked.keys()
+                if scores and all(score is not None or name in looked_at for name, score in scores.items()):
                     entered[submission.student.id] = scores
+                    self._overruled[submission.student.id] = marked
                     if waits:
                         self._undecided.add(submission.student.id)
                 if (date := submission.assignment.timestamp) is not None:
@@ -181,11 +201,11 @@ class Grading:
                 continue
             if not self._force and self._unchanged(job, _evidence(earlier)):
                 self._events.append(
-                    self._land(_again(student, earlier))
-                    if self._has_another_date(student)
+                    self._land(_again(job, earlier))
+                    if self._has_another_date(student) or self._is_to_be_written_again(job, earlier)
                     else self._counted(Event(SKIPPED, student))
                 )
-            elif not self._force and (result := self._finished(student, job.key)) is not None:
+            elif not self._force and (result := self._kept(job)) is not None and not spoilt(result.evidence):
                 self._events.append(self._take(result, earlier=earlier))
             else:
                 yield job
@@ -199,26 +219,34 @@ class Grading:
     def _has_another_date(self, student: str) -> bool:
         """Whether the hand-in's date is not the gradebook's: then only the penalty for being late may change."""
         date = self.course.directory.get_existing_timestamp(str(self.course.folder("submitted", student)))
-        return date is not None and date.replace(tzinfo=None) != self._dates.get(student)
+        return (None if date is None else date.replace(tzinfo=None)) != self._dates.get(student)
+
+    def _is_to_be_written_again(self, job: Job, graded: NotebookNode) -> bool:
+        """Whether a graded notebook lacks what changes no points: the rubrics of now, and which hand-in it is of."""
+        seen = _evidence(graded).get(current.EVIDENCE)
+        return seen != job.handed_in or _rubrics(nbformat.v4.reads(job.notebook)) != _rubrics(graded)
 
     def job(self, student: str) -> Job:
         """A student's hand-in as a job; what must not be copied is put aside."""
         folder = self.course.folder("submitted", student)
         wanted = folder / f"{ASSIGNMENT}.ipynb"
         intake.clear(ASSIGNMENT, student, [str(wanted)])
+        handed_in = current.version(folder)  # first: whoever hands in while this is read has handed in again
         notebook = prepared(nbformat.read(wanted, as_version=4), self._source, intake.notes(folder, ASSIGNMENT))
-        return Job(student, nbformat.writes(notebook), pack(folder), self._settings, self._secret)
+        return Job(student, nbformat.writes(notebook), pack(folder), self._settings, self._secret, handed_in)
 
     def _place(self, student: str) -> Path:
         return self._folder / f"{digest(student)[:32]}.json"
 
-    def _finished(self, student: str, key: str) -> Result | None:
-        """The result of an interrupted run, if it is this job's and need not be tried again."""
+    def _kept(self, job: Job) -> Result | None:
+        """The result of an earlier run that was not entered, if it is this job's."""
         try:
-            result = Result.loads(self._place(student).read_text(encoding="utf-8"))
+            result = Result.loads(self._place(job.student).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return result if (result.student, result.key) == (student, key) and not spoilt(result.evidence) else None
+        if (result.student, result.key) != (job.student, job.key):
+            return None
+        return dataclasses.replace(result, evidence={**result.evidence, current.EVIDENCE: job.handed_in})
 
     def _keep(self, result: Result) -> None:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self._folder, delete=False) as file:
@@ -251,13 +279,14 @@ class Grading:
         self._keep(result)
         scores = _scores(result)
         if student in self._entered:
-            before = self._entered[student]
+            before, given = self._entered[student], self._overruled[student]
             self.changes += [
-                Change(student, name, before.get(name), score)
+                Change(student, name, given.get(name, before.get(name)), given.get(name, score), name in given)
                 for name, score in scores.items()
                 if before.get(name) != score
             ]
             if _evidence(earlier).get("tests", self._tests) != self._tests:
+                self.held.append(student)
                 return self._counted(self._event(HELD, result, scores))
         return self._land(result)
 
@@ -279,35 +308,55 @@ class Grading:
         self.counts[event.kind] += 1
         return event
 
-    @property
-    def held(self) -> bool:
-        """Whether results wait until somebody has seen what changed."""
-        return self.counts[HELD] > 0
-
     def land_held(self) -> Iterator[Event]:
-        """Enter every result that is held."""
-        for path in sorted(self._folder.glob("*.json")):
-            result = Result.loads(path.read_text(encoding="utf-8"))
-            self.counts[HELD] -= 1
-            yield self._land(result)
+        """Enter the results that this run held; one that cannot be used, or is not of now, is its student's failure.
+
+        Raises:
+            CourseError: another grading runs.
+        """
+        with self._locked():
+            now = Grading(self.course, self.workers, [])  # hours may have passed until somebody decided
+            while self.held:
+                student = self.held.pop(0)
+                self.counts[HELD] -= 1
+                try:
+                    result = now._kept(now.job(student))
+                    event = self._failed(student, OVERTAKEN) if result is None else self._land(result)
+                except Exception as error:  # one must not stop the others
+                    event = self._failed(student, f"its result cannot be used ({type(error).__name__}: {error})")
+                yield event
 
     def discard_held(self) -> int:
-        """Forget every result that is held; how many there were."""
-        paths = list(self._folder.glob("*.json"))
-        for path in paths:
-            path.unlink()
-        return len(paths)
+        """Forget the results that this run held; how many there were.
+
+        Raises:
+            CourseError: another grading runs.
+        """
+        with self._locked():
+            for student in self.held:
+                self._place(student).unlink(missing_ok=True)
+        number, self.held = len(self.held), []
+        self.counts[HELD] -= number
+        return number
 
 
-def _again(student: str, graded: NotebookNode) -> Result:
-    """The result that a graded notebook came from."""
-    evidence = graded.metadata.course.evidence
+def _rubrics(notebook: NotebookNode) -> list[str]:
+    return [cell.source for cell in notebook.cells if role(cell) == "rubric"]
+
+
+def _again(job: Job, graded: NotebookNode) -> Result:
+    """A job's result, taken from the notebook of when the same was graded."""
+    notebook, evidence = nbformat.reads(job.notebook, as_version=4), dict(graded.metadata.course.evidence)
+    evidence[current.EVIDENCE] = job.handed_in
+    ran = ([cell for cell in each.cells if cell.cell_type == "code"] for each in (notebook, graded))
+    for cell, before in zip(*ran, strict=True):
+        cell.outputs, cell.execution_count = before.outputs, before.execution_count
     told = {"status", "message", "grader_error"}
     outcomes = {
         name: Outcome(**{field: value for field, value in outcome.items() if field in told})
         for name, outcome in evidence.get("outcomes", {}).items()
     } or not_run(graded, evidence["not run"]).outcomes
-    return Result(student, evidence.key, nbformat.writes(graded), outcomes, evidence)
+    return Result(job.student, evidence["key"], nbformat.writes(notebook), outcomes, evidence)
 
 
 def _scores(result: Result) -> dict[str, float | None]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from nbgrader.api import Gradebook, MissingEntry, Student, SubmittedNotebook
 from rich import box
@@ -12,6 +12,7 @@ from sqlalchemy.orm import selectinload
 
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
+from autograder.lateness import seconds_late
 from autograder.notebooks import ASSIGNMENT
 
 
@@ -42,11 +43,13 @@ class Grades:
     lms_id: str = ""
     """The student's id in the learning management system."""
     penalty: float = 0.0
-    """What nbgrader takes off for being late."""
+    """What is taken off for being late, as `autograder.lateness.renew` has worked it out."""
     seconds_late: float = 0.0
     """How late it was handed in."""
     handed_in: bool = True
     """Whether there is anything to grade."""
+    handed_in_again: bool = False
+    """Whether a newer hand-in waits for its grading: nothing is known of it."""
 
     @property
     def status(self) -> str:
@@ -97,7 +100,10 @@ def read_grades(gradebook: Gradebook, student: str) -> Grades:
 
 
 def read_class(
-    gradebook: Gradebook, handed_in: Iterable[str] = (), missing: Mapping[str, str] | None = None
+    gradebook: Gradebook,
+    handed_in: Iterable[str] = (),
+    missing: Mapping[str, str] | None = None,
+    again: Collection[str] = (),
 ) -> list[Grades]:
     """Every student's points: of all whom the gradebook knows and of all who handed in, graded or not; by name.
 
@@ -105,6 +111,8 @@ def read_class(
         gradebook: the course's.
         handed_in: the ids of those whose submission is there.
         missing: names by id of further students, of whom nothing has come.
+        again: the ids of those who handed in again since they were graded, see `autograder.current`: their points in
+            the gradebook are of an earlier hand-in.
 
     Raises:
         CourseError: the gradebook is that of another version of the notebook.
@@ -123,13 +131,13 @@ def read_class(
     rows = []
     expected = dict(missing or {})
     for name in known.keys() | there | expected.keys():
-        if name in graded:
+        if name in graded and name not in again:
             rows.append(_read(graded[name]))
         else:
             scores = {key: Score(0.0, exercise.points, waiting=True) for key, exercise in EXERCISES.items()}
             person = _person(known.get(name))
             person["last_name"] = person["last_name"] or expected.get(name, "")
-            rows.append(Grades(name, scores, **person, handed_in=name in there))
+            rows.append(Grades(name, scores, **person, handed_in=name in there, handed_in_again=name in again))
     return sorted(rows, key=lambda row: (row.last_name.casefold(), row.first_name.casefold(), row.student))
 
 
@@ -152,7 +160,8 @@ def _read(submission: SubmittedNotebook) -> Grades:
         key: Score(sum(s.points for s in many), sum(s.maximum for s in many), any(s.waiting for s in many))
         for key, many in parts.items()
     }
-    late = submission.assignment.total_seconds_late
+    hand_in = submission.assignment
+    late = seconds_late(hand_in.timestamp, hand_in.assignment.duedate, hand_in.extension)
     penalty = submission.late_submission_penalty or 0.0
     student = submission.student
     return Grades(student.id, scores, **_person(student), penalty=penalty, seconds_late=late)

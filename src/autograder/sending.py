@@ -25,6 +25,7 @@ from nbgrader.converters.base import NbGraderException
 
 from autograder.collected import Collected, HandIn, read_collected, shown
 from autograder.course import Course, alembic_on_path
+from autograder.current import handed_in_again
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
 from autograder.feedback import fingerprint
@@ -47,13 +48,16 @@ class Class:
     """Of those that are graded, by student."""
     ungraded: list[str]
     """Those that handed in and are not graded yet."""
+    again: Collection[str] = ()
+    """Those of them that were graded, and have handed in again since."""
 
     def still_open(self) -> list[str]:
         """What keeps these points from being final: a line for each kind of thing, with the students."""
         kinds = {
             "Tests that could not be graded": self.waiting(by_hand=False),
             "Written answers that wait for marking": self.waiting(by_hand=True),
-            "Not graded yet (`autograder grade`)": {student: [] for student in self.ungraded},
+            "Not graded yet (`autograder grade`)": {s: [] for s in self.ungraded if s not in self.again},
+            "A newer hand-in waits (`autograder grade`)": {s: [] for s in self.ungraded if s in self.again},
         }
         lines = []
         for what, who in kinds.items():
@@ -136,7 +140,9 @@ def read_class(course: Course, students: Collection[str] | None = None) -> Class
     graded = {
         student: known[student] for student in chosen if student in known and _notebook(course, student).is_file()
     }
-    return Class(graded, [student for student in chosen if student not in graded])
+    again = handed_in_again(course.directory, graded)
+    graded = {student: marks for student, marks in graded.items() if student not in again}
+    return Class(graded, [student for student in chosen if student not in graded], again)
 
 
 def _notebook(course: Course, student: str) -> Path:

@@ -19,6 +19,7 @@ from nbgrader.utils import compute_checksum, is_grade, is_solution
 from traitlets import Dict, Enum, Float
 from traitlets.config import Config
 
+from autograder import current
 from autograder.intake import UNREADABLE, Notes, notes
 from autograder.jobs import Job, pack, work
 from autograder.judge import Outcome
@@ -125,7 +126,8 @@ class JudgedExecute(NbGraderPreprocessor):
         names, coursedir = resources["nbgrader"], self.parent.parent.coursedir
         files = Path(coursedir.format_path(coursedir.submitted_directory, names["student"], names["assignment"]))
         packed = pack(files) if files.is_dir() else None
-        job = Job(names["student"], nbformat.writes(nb), packed, self.settings(), read_secret())
+        seen = current.version(files)
+        job = Job(names["student"], nbformat.writes(nb), packed, self.settings(), read_secret(), seen)
         done = work(job).run()
         self.log.info("%s: %s", names["student"], summary(done.outcomes))
         for name, outcome in done.outcomes.items():
@@ -146,7 +148,7 @@ def landing(config: Config, done: Run, settled: frozenset[str] = frozenset()) ->
     Args:
         config: the course's.
         done: what became of the submission.
-        settled: written answers that a person has marked as they are: they need not be looked at again.
+        settled: cells that a person has marked as they are: they need not be looked at again.
     """
 
     def poured(nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:

@@ -18,8 +18,9 @@ from typing import Any, Protocol
 import psutil
 
 from autograder.errors import CourseError
-from autograder.jobs import Job, Result, code_version, failed, lost, work
+from autograder.jobs import Job, Result, failed, lost, work
 from autograder.sandbox import SandboxUnavailable
+from autograder.versions import code_version
 
 MEMORY_MB = 4000  # that a job of this course takes, its kernel and its tests together
 PATIENCE = 30  # seconds until a cluster has its first worker

@@ -20,6 +20,7 @@ from test_cluster import _address, _start, _workers
 
 from autograder import rehearsal
 from autograder.course import Course
+from autograder.lateness import renew
 from autograder.notebooks import ASSIGNMENT
 from autograder.pipeline import LANDED, Grading
 from autograder.workers import workers
@@ -81,7 +82,7 @@ def make_course(project, download, tmp_path_factory):
 
 
 def mark(course):
-    """Mark the written answers as the formgrader does: points and a comment in the gradebook."""
+    """Mark the written answers as the formgrader does, points and a comment; with what being late costs then."""
     with course.gradebook() as gradebook:
         for number, student in enumerate(course.handed_in()):
             grade = gradebook.find_grade("unique-inverse", ASSIGNMENT, ASSIGNMENT, student)
@@ -90,6 +91,7 @@ def mark(course):
                 grade.manual_score, grade.needs_manual_grade = float(number % 6), False
                 comment.manual_comment = f"Mark number {number}."
         gradebook.db.commit()
+        renew(gradebook, course.config)
 
 
 @pytest.fixture(scope="module")

@@ -254,6 +254,7 @@ def test_any_other_lms_by_a_pattern(how, collect, root):
         (["--pattern", "(?P<student_id>.)"], "must have the groups"),
         (["--lms", "canvas"], "no file in it is named as by Canvas"),
         (["--roster", "nowhere.csv"], "the roster nowhere.csv cannot be read"),
+        (["--count", "newest"], "which hand-in counts? Not 'newest'; there are latest, in-time"),
     ],
 )
 def test_wrong_options_are_said_and_nothing_is_done(arguments, sentence, collect, root):
@@ -878,6 +879,84 @@ def test_the_date_makes_a_submission_late_for_nbgrader(collect, root):
         assert submission.total_seconds_late == 30 * 60
 
 
+def handed_in(number, date, text):
+    """A hand-in in a download of Brightspace's, which writes dates."""
+    return {BRIGHTSPACE.format(number=number, name=f"S {number}", date=date, file="gcnn.ipynb"): notebook(text)}
+
+
+EARLY, LAST, LATE, LATER = (
+    f"Nov {day} {hour}00 AM" for day, hour in (("2, 2026", 9), ("3, 2026", 9), ("4, 2026", 9), ("7, 2026", 9))
+)
+
+
+@pytest.mark.usefixtures("gradebook")
+def test_one_in_time_may_count_before_a_later_one(collect, root):
+    """With --count in-time: does the latest count that is in time with one's extension, of the late ones the latest?"""
+    download = {
+        **handed_in(11, EARLY, "early"),
+        **handed_in(11, LAST, "last"),
+        **handed_in(11, LATE, "late"),
+        **handed_in(12, LATE, "in time for 12"),
+        **handed_in(12, LATER, "late"),
+        **handed_in(13, LATE, "late"),
+        **handed_in(13, LATER, "later"),
+    }
+    code, output, _ = collect(download, "--count", "in-time")
+    assert code == 0, output
+    assert submitted(root) == {
+        "11/gcnn/gcnn.ipynb": notebook("last"),
+        "12/gcnn/gcnn.ipynb": notebook("in time for 12"),
+        "13/gcnn/gcnn.ipynb": notebook("later"),
+    }
+    assert (stamp(root, "11"), stamp(root, "12")) == (datetime(2026, 11, 3, 9), datetime(2026, 11, 4, 9))
+    assert "it is in time, and a later one is not" in output and "the latest that is in time, else" in output
+    assert {hand.student: bool(hand.late) for hand in read_collected(Course(root)).hand_ins} == {
+        "11": False,
+        "12": False,
+        "13": True,
+    }
+
+
+@pytest.mark.usefixtures("gradebook")
+@pytest.mark.parametrize("again", ["another text", "in time"])
+def test_what_was_chosen_stays_with_its_date(again, collect, root):
+    """Does a later collecting leave the one in time and its date alone, also where the same was handed in once more?"""
+    collect(handed_in(11, LAST, "in time"), "--count", "in-time")
+    for _ in range(2):
+        code, output, _ = collect(handed_in(11, LATE, again))  # decided once, for all times
+        assert code == 0, output
+        assert submitted(root)["11/gcnn/gcnn.ipynb"] == notebook("in time")
+        assert stamp(root, "11") == datetime(2026, 11, 3, 9)
+    assert ("what came is late" in output) == (again == "another text")
+    code, output, _ = collect(handed_in(11, LATE, again), "--count", "latest")
+    assert submitted(root)["11/gcnn/gcnn.ipynb"] == notebook(again) and stamp(root, "11") == datetime(2026, 11, 4, 9)
+    code, output, _ = collect(handed_in(11, LAST, "in time") | handed_in(11, LATE, again), "--count", "in-time")
+    assert submitted(root)["11/gcnn/gcnn.ipynb"] == notebook("in time")
+    # The same file was the student's both times: its date is the one that the LMS says now, the better one.
+    assert stamp(root, "11") == datetime(2026, 11, 3, 9)
+
+
+@pytest.mark.usefixtures("gradebook")
+def test_an_extension_makes_nobody_late(collect, root):
+    """Is a student who was given time before anything came neither late nor passed over?"""
+    given = CliRunner().invoke(cli.app, ["extend", "13", "--hours", "24", "--root", str(root)])
+    assert given.exit_code == 0, given.output
+    download = handed_in(13, LATE, "13") | handed_in(11, LATE, "11")
+    code, output, _ = collect(download, "--count", "in-time")
+    assert code == 0 and {hand.student: hand.late for hand in read_collected(Course(root)).hand_ins} == {
+        "11": 21 * 3600,
+        "13": 0,
+    }
+    assert "Late: 1, by the due date" in output and "and extensions" in output
+
+
+def test_canvas_marks_decide_where_there_are_no_dates(collect, root):
+    """Does a hand-in that Canvas does not mark as late count before a later one that it does?"""
+    assert collect({"s_1_101_gcnn.ipynb": notebook("in time")}, "--count", "in-time")[0] == 0
+    assert collect({"s_LATE_1_102_gcnn.ipynb": notebook("late")})[0] == 0
+    assert submitted(root) == {"1/gcnn/gcnn.ipynb": notebook("in time")}
+
+
 def test_nbgraders_own_command_understands_the_same_names(root):
     """Does nbgrader zip_collect work with one of the collectors, which are plugins of its?"""
     downloaded = root / "downloaded" / "gcnn" / "archive"
@@ -901,6 +980,7 @@ def test_help_says_everything():
         "--roster",
         "--timezone",
         "--dry-run",
+        "--count",
         "FILE_OR_FOLDER",
     ):
         assert word in done.stdout

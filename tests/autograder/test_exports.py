@@ -40,6 +40,14 @@ HOSTILE = {
     "open": {"first_name": "Op", "last_name": "En", "lms_user_id": "1009"},
     "gone": {"first_name": "Go", "last_name": "Ne", "lms_user_id": "1010"},
 }
+RULE = 'c.AssignLatePenalties.plugin_class = "rule_of_test_exports.TwoAndAHalf"'
+RULES = """
+from nbgrader.plugins import LateSubmissionPlugin
+
+class TwoAndAHalf(LateSubmissionPlugin):
+    def late_submission_penalty(self, student_id, score, total_seconds_late):
+        return 2.5
+"""
 GRADED = [name for name in HOSTILE if name != "gone"]
 
 
@@ -47,7 +55,9 @@ GRADED = [name for name in HOSTILE if name != "gone"]
 def course(project, tmp_path_factory):
     """A course whose gradebook nbgrader's own interface filled, with an assignment that was due on a first of May."""
     root = tmp_path_factory.mktemp("exports")
-    (root / "nbgrader_config.py").write_text((project / "nbgrader_config.py").read_text())
+    settings = (project / "nbgrader_config.py").read_text()
+    (root / "nbgrader_config.py").write_text(f"{settings}\n{RULE}\n")
+    (root / "rule_of_test_exports.py").write_text(RULES)
     course = Course(root)
     with course.gradebook() as gradebook:
         gradebook.add_assignment(ASSIGNMENT, duedate=datetime.datetime(2026, 5, 1))
@@ -67,8 +77,6 @@ def course(project, tmp_path_factory):
                 grade.needs_manual_grade = grade.cell_type == "markdown" and name == "wait"
                 if grade.cell_type == "markdown" and name != "wait":
                     grade.manual_score = 1.0
-            if name == "late":
-                notebook.late_submission_penalty = 2.5
         bonus = gradebook.find_grade("test-c4", *PLACE, "anna")
         bonus.extra_credit = 0.25
         undecided = gradebook.find_grade("test-d4", *PLACE, "open")

@@ -1,6 +1,7 @@
 """Tests of the feedback that students get: what a page says and does not say, and a class's pages and zip."""
 
 import dataclasses
+import datetime
 import glob
 import html
 import io
@@ -21,7 +22,7 @@ import nbformat
 import pytest
 import tomllib
 from bs4 import BeautifulSoup
-from fabricated import answered, cells, landed, open_course
+from fabricated import DUE, answered, cells, landed, open_course
 from handed_back import GRADER, PNG, STUDENTS, comment, edit, handed_back
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +33,7 @@ from autograder.course import Course
 from autograder.excerpts import MAX_PICTURES, MAX_TEXT, Album, outputs, scrub
 from autograder.exercises import EXERCISES
 from autograder.feedback import TEMPLATES, what_is_tested
+from autograder.lateness import renew
 from autograder.notebooks import ASSIGNMENT, regions, role
 from autograder.sending import entry_names, outdated, page_of, read_class, write_pages
 
@@ -117,16 +119,18 @@ def test_who_and_when_and_how_late(course):
     )
     assert "late" not in text(soup(course, "anna").main.section)
     with course.gradebook() as gradebook:
-        gradebook.find_submission_notebook(ASSIGNMENT, ASSIGNMENT, "anna").late_submission_penalty = 7.5
+        submission = gradebook.find_submission(ASSIGNMENT, "anna")
+        submission.timestamp = DUE + datetime.timedelta(hours=1)
+        score = submission.score
         gradebook.db.commit()
+        renew(gradebook, course.config)
     assert outdated(course, read_class(course).marks) == ["anna"]
     assert not write_pages(course, ["anna"])
     told = text(soup(course, "anna").main.section)
-    assert "7.5 points are taken off because the hand-in was late" in told and "Late −7.5" in told
+    assert f"{score:g} points are taken off because the hand-in was late" in told and f"Late −{score:g}" in told
+    assert "0 of 100" in told
     with course.gradebook() as gradebook:
-        score = gradebook.find_submission(ASSIGNMENT, "anna").score
-        assert f"{score - 7.5:g} of 100" in told
-        gradebook.find_submission_notebook(ASSIGNMENT, ASSIGNMENT, "anna").late_submission_penalty = None
+        gradebook.find_submission(ASSIGNMENT, "anna").timestamp = None
         gradebook.db.commit()
     assert not write_pages(course, ["anna"])
 

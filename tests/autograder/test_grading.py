@@ -164,6 +164,15 @@ def test_every_command_explains_itself(command):
     assert done.returncode == 0 and "Usage" in done.stdout
 
 
+def test_the_demonstration_empties_no_folder_of_somebody_elses(project, tmp_path):
+    """Is a folder refused that holds other things, and does everything in it stay?"""
+    (tmp_path / "submitted").mkdir()
+    (tmp_path / "submitted" / "work.txt").write_text("a year of it")
+    done = autograder("demo", "--root", project, "--out", tmp_path)
+    assert done.returncode == 1 and "--out" in done.stderr
+    assert (tmp_path / "submitted" / "work.txt").read_text() == "a year of it"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_every_sample_gets_what_its_name_promises(project, tmp_path):

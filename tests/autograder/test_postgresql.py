@@ -8,10 +8,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 import nbformat
 import pytest
+from fabricated import DUE, answered, landed
 from nbgrader.api import Gradebook
 from nbgrader.dbutil import upgrade
 from sqlalchemy import create_engine, make_url, text
@@ -164,6 +166,28 @@ def test_exports_from_a_server_are_those_from_a_file(both):
     rows = {row["student"]: row for row in csv.DictReader((both[0].root / "grades.csv").open(newline=""))}
     assert (rows["student-0000"]["final"], rows["student-0000"]["status"]) == ("17.5", "final")
     assert (rows["student-0001"]["final"], rows["student-0001"]["status"]) == ("", "waiting for marking")
+
+
+def test_an_extension_on_a_server(server, project, tmp_path):
+    """Can it be given before anything is handed in, and do penalties follow it and the points?"""
+    course = a_course(tmp_path / "course", project, server.create("lateness"))
+    with (course.root / "nbgrader_config.py").open("a") as file:
+        file.write('c.LateSubmissionPlugin.penalty_method = "zero"\n')
+    course = Course(course.root)
+    with course.gradebook() as gradebook:
+        gradebook.update_or_create_assignment(ASSIGNMENT, duedate=str(DUE))
+
+    def extend(*arguments):
+        done = CliRunner().invoke(app, ["extend", "student-0000", *arguments, "--root", str(course.root)])
+        assert done.exit_code == 0 and "student-0000's deadline is" in done.output
+        return done.output
+
+    extend("--days", "2")
+    landed(course, "student-0000", answered(course.source()), late=timedelta(hours=30))
+    assert "Penalties" not in extend()
+    assert "1 changed (student-0000 0 → 13)" in extend("--days", "0")
+    mark(course)
+    assert "1 changed (student-0000 13 → 17.5)" in extend()
 
 
 def test_the_environment_names_the_database(both, project, tmp_path, monkeypatch):
