@@ -113,7 +113,8 @@ def test_the_readme_has_the_figures_that_were_measured(project, measured):
         f"{share('tests', 'mutants.localised_share'):.1f} % of them only where they should; "
         f"{value('tests', 'mutants.equivalent')} are right after all",
         f"All {value('tests', 'alternatives.total')} different right answers",
-        f"of the {value('hints', 'hints.total'):,} wrong answers that run, {share('hints', 'hints.right_share'):.1f} % ",
+        f"of the {value('hints', 'hints.total'):,} wrong answers that run, "
+        f"{share('hints', 'hints.right_share'):.1f} % get a hint at the right cause or line and none at a wrong one",
         f"Of the {value('hints', 'hints.written.total')} that were written by hand and made none, "
         f"{share('hints', 'hints.written.right_share'):.0f} % get the right cause",
         f"Of {value('unseen', 'unseen.total')} more wrong answers",

@@ -160,8 +160,10 @@ class Course:
             # A hand-in's repeated ids do not matter: its answers are poured into the source.
             warnings.simplefilter("ignore", DuplicateCellId)
             api = NbGraderAPI(self.directory, config=config or self.config)
-            result = getattr(api, step)(*arguments, force=True)
-        self.directory.assignment_id, self.directory.student_id = before
+            try:
+                result = getattr(api, step)(*arguments, force=True)
+            finally:
+                self.directory.assignment_id, self.directory.student_id = before
         if not result["success"]:
             log = re.sub(r"\x1b\[[0-9;]*m", "", result.get("log") or result.get("error") or "no reason given")
             if reason := database.explain(log + result.get("error", ""), self.directory.db_url):

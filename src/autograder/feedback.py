@@ -209,7 +209,7 @@ def _constant(node: ast.AST) -> str:
 @functools.cache
 def _maker() -> bytes:
     """A hash of what makes pages: when it changes, they do."""
-    names = ("feedback", "excerpts", "marks", "remarks", "safe", "mathml")
+    names = ("feedback", "excerpts", "marks", "remarks", "safe", "mathml", "steps", "exercises", "notebooks")
     own = [Path(__file__).with_name(f"{name}.py") for name in names]
     digest = hashlib.sha256()
     for path in (*own, *sorted((TEMPLATES / "feedback").iterdir())):

@@ -21,6 +21,7 @@ from nbgrader.api import (
 from sqlalchemy import select
 
 from autograder.notebooks import ASSIGNMENT
+from autograder.report import Score
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,14 +91,15 @@ def read_marks(gradebook: Gradebook, students: Collection[str] | None = None) ->
     here = [SubmittedNotebook.id == next(iter(found))] if len(found) == 1 else []
     grades = (
         select(Grade.notebook_id, BaseCell.name, Grade.score, Grade.max_score, Grade.needs_manual_grade)
-        .add_columns(Grade.manual_score)
+        .add_columns(Grade.auto_score, Grade.manual_score)
         .join(BaseCell, BaseCell.id == Grade.cell_id)
         .join(SubmittedNotebook, SubmittedNotebook.id == Grade.notebook_id)
         .where(*here)
     )
-    for notebook, cell, points, maximum, waits, by_hand in gradebook.db.execute(grades):
+    for notebook, cell, points, maximum, waits, tested, by_hand in gradebook.db.execute(grades):
         if notebook in found:
-            found[notebook].cells[cell] = Mark(points or 0.0, maximum or 0.0, bool(waits), by_hand is not None)
+            score = Score.of(points, maximum or 0.0, waits=bool(waits), decided=(tested, by_hand) != (None, None))
+            found[notebook].cells[cell] = Mark(score.points, score.maximum, score.waiting, by_hand is not None)
     comments = (
         select(Comment.notebook_id, BaseCell.name, Comment.manual_comment)
         .join(BaseCell, BaseCell.id == Comment.cell_id)

@@ -27,6 +27,19 @@ class Score:
     waiting: bool = False
     """Whether a person has yet to look at it: its points are not final."""
 
+    @classmethod
+    def of(cls, points: float | None, maximum: float, *, waits: bool, decided: bool) -> "Score":
+        """What a row of the gradebook comes to.
+
+        Args:
+            points: its score; what is no number counts as none, and waits.
+            maximum: what it can have.
+            waits: whether nbgrader asks for a person.
+            decided: whether a test or a person has given points.
+        """
+        known = points is not None and math.isfinite(points)
+        return cls(points if known else 0.0, maximum, waits or not decided or not known)
+
 
 @dataclasses.dataclass(frozen=True)
 class Grades:
@@ -148,10 +161,9 @@ def _read(submission: SubmittedNotebook) -> Grades:
     try:
         for grade in submission.grades:
             unknown.pop(grade.name, None)
-            undecided = grade.auto_score is None and grade.manual_score is None
-            points = 0.0 if grade.score is None or not math.isfinite(grade.score) else grade.score
-            waiting = grade.needs_manual_grade or undecided or points != grade.score
-            parts[exercise_of(grade.name)].append(Score(points, grade.cell.max_score, bool(waiting)))
+            decided = (grade.auto_score, grade.manual_score) != (None, None)
+            score = Score.of(grade.score, grade.cell.max_score, waits=bool(grade.needs_manual_grade), decided=decided)
+            parts[exercise_of(grade.name)].append(score)
         for name, maximum in unknown.items():
             parts[exercise_of(name)].append(Score(0.0, maximum, waiting=True))
     except ValueError as error:

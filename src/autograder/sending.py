@@ -33,6 +33,7 @@ from autograder.lms import KINDS, collector
 from autograder.marks import Marks, read_marks
 from autograder.notebooks import ASSIGNMENT
 from autograder.report import exercise_of
+from autograder.workers import cores
 
 MOST_NAMED = 12  # students in a line
 FEW = 60  # pages that one process writes in the time that others take to start
@@ -178,7 +179,7 @@ def write_pages(
     Returns:
         By student, why the page could not be written.
     """
-    jobs = min(jobs or (1 if len(students) < FEW else os.cpu_count() or 1), max(len(students), 1))
+    jobs = min(jobs or (1 if len(students) < FEW else cores()), max(len(students), 1))
     folders = course.root, course.project
     failed = {}
     with contextlib.ExitStack() as stack:

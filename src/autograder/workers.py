@@ -45,11 +45,15 @@ class Workers(Protocol):
         """The students whose jobs are being done, and since when (`time.monotonic`)."""
 
 
+def cores() -> int:
+    """How many of this machine's cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def default_jobs(gpus: int | None = None) -> int:
     """How many submissions this machine's cores, memory and GPUs carry at once."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = int(psutil.virtual_memory().available / 1e6 / MEMORY_MB)
-    jobs = min(cores, memory)
+    jobs = min(cores(), memory)
     gpus = count_gpus() if gpus is None else gpus
     return max(1, min(jobs, gpus * JOBS_A_GPU) if gpus else jobs)
 
@@ -86,7 +90,7 @@ class Processes:
             jobs: how many at a time.
         """
         self.slots = jobs
-        self._threads = max(1, (os.cpu_count() or 1) // jobs)
+        self._threads = max(1, cores() // jobs)
         self._running: dict[futures.Future, tuple[Job, futures.ProcessPoolExecutor]] = {}
         self._since: dict[str, float] = {}
 

@@ -21,6 +21,7 @@ from autograder.course import Course, alembic_on_path
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
 from autograder.exports import CanvasExport, exporter
+from autograder.marks import read_marks
 from autograder.notebooks import ASSIGNMENT
 from autograder.report import read_class
 from autograder.spreadsheet import cell, write_tables
@@ -449,13 +450,14 @@ def test_cells_that_were_added_later_are_not_graded(course, tmp_path):
 
 
 def test_a_score_that_is_no_number_is_not_graded(course, tmp_path):
-    """Does a score of infinity count as undecided?"""
+    """Does a score of infinity count as undecided, for points and for the feedback's pages?"""
     path = tmp_path / "gradebook.db"
     shutil.copy(course.root / "gradebook.db", path)
     with sqlite3.connect(path) as base:
         base.execute("update grade set auto_score = 9e999 where auto_score is not null and manual_score is null")
     with alembic_on_path(), Gradebook(f"sqlite:///{path}", "gcnn") as gradebook:
-        rows = read_class(gradebook)
+        rows, marks = read_class(gradebook), read_marks(gradebook)
+    assert marks and all("test-c4" in one.waiting and one.cells["test-c4"].points == 0 for one in marks.values())
     assert {row.status for row in rows} == {"not graded", "missing"}
     assert all(row.total(by_hand=False) == 0 for row in rows)
 
