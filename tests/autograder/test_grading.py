@@ -169,8 +169,22 @@ def test_the_demonstration_empties_no_folder_of_somebody_elses(project, tmp_path
     (tmp_path / "submitted").mkdir()
     (tmp_path / "submitted" / "work.txt").write_text("a year of it")
     done = autograder("demo", "--root", project, "--out", tmp_path)
-    assert done.returncode == 1 and "--out" in done.stderr
+    assert done.returncode == 1 and "name another folder" in done.stderr
     assert (tmp_path / "submitted" / "work.txt").read_text() == "a year of it"
+
+
+def test_a_release_that_gives_something_away_does_not_stay(project, tmp_path, monkeypatch):
+    """Is a release with a leak removed, and does nothing make a student's bundle of one that has a leak?"""
+    made = fabricated.open_course(tmp_path, project)
+    folder = made.folder("release")
+    notebook = (folder / f"{ASSIGNMENT}.ipynb").read_text()
+    (folder / f"{ASSIGNMENT}.ipynb").write_text(notebook.replace("# YOUR CODE HERE", "### BEGIN SOLUTION", 1))
+    with pytest.raises(CourseError, match="must not go out"):
+        made.check_release()
+    monkeypatch.setattr("autograder.course.leaks", lambda *_: ["a solution"])
+    with pytest.raises(CourseError, match="must not go out"):
+        made.release()
+    assert not folder.exists()
 
 
 @pytest.mark.slow

@@ -299,7 +299,10 @@ def test_a_changed_test_shows_who_gains_and_loses_before_it_counts(project, tmp_
     assert "The new points of 3 submissions are entered" in kept.stdout
     after = rehearsal.snapshot(course)
     assert all(after[name]["score"] == before[name]["score"] - 2 for name in before)
-    assert "unchanged 3" in autograder(course, "grade").stdout
+    again = autograder(course, "grade").stdout
+    assert "unchanged 3" in again and "no secret of its own" in again
+    assert autograder(course, "secret").returncode == 0
+    assert "graded 3" in (again := autograder(course, "grade").stdout) and "no secret" not in again
 
 
 def test_only_one_grading_at_a_time(course):
