@@ -17,8 +17,9 @@ from nbformat import NotebookNode
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES, dependants
 from autograder.judge import Outcome
+from autograder.kernel import Settings
 from autograder.notebooks import bound_names, role, submission_names
-from autograder.run import Settings, run
+from autograder.run import run
 from autograder.submissions import model_answer, pour, read_sample
 
 FOLDER = Path("tests") / "alternatives"

@@ -26,9 +26,10 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from autograder import database, remarks
 from autograder.errors import CourseError
+from autograder.kernel import Settings
 from autograder.marks import read_marks
 from autograder.notebooks import ASSIGNMENT, leaks, read_text, role
-from autograder.run import Run, Settings
+from autograder.run import Run
 from autograder.sandbox import SandboxUnavailable
 from autograder.sandbox.sandbox import check
 from autograder.steps import JudgedExecute, landing

@@ -1,7 +1,6 @@
 """One submission's grading as plain data: a `Job` goes to a worker, a `Result` comes back; neither knows a gradebook.
 
-`work` is a pure function of its job, so it may run in this process, in another one, or on another machine. `grade` is
-the same for those who script: a source and a submission in, points and reasons out.
+`work` is a pure function of its job, so it may run in this process, in another one, or on another machine.
 """
 
 import dataclasses
@@ -18,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbformat import NotebookNode
 
 from autograder.current import EVIDENCE, other_files
 from autograder.intake import UNREADABLE
 from autograder.judge import Outcome
+from autograder.kernel import Settings
 from autograder.notebooks import role
-from autograder.run import Run, Settings, not_run, run
+from autograder.run import Run, not_run, run
 from autograder.sandbox import SandboxUnavailable
-from autograder.secret import handed_over, read_secret
+from autograder.secret import handed_over
 from autograder.versions import code_version, tests_version
 
 FORMAT = 1  # of what a run depends on and gives: another one grades everything again
@@ -185,70 +184,3 @@ def lost(job: Job, reason: str) -> Result:
 def spoilt(evidence: Mapping[str, Any]) -> bool:
     """Whether a job has no outcomes for the grader's own reasons, so that it is worth another try."""
     return "lost" in evidence or "grader error" in evidence
-
-
-@dataclasses.dataclass(frozen=True)
-class Graded:
-    """A submission's points, and why."""
-
-    points: float
-    """Of all tests that passed."""
-    maximum: float
-    """Of all tests."""
-    not_graded: tuple[str, ...]
-    """Tests that could not be decided: a person must look at them."""
-    outcomes: dict[str, Outcome]
-    """By the test cell's id."""
-    repairs: tuple[str, ...]
-    """What had to be put right before grading, one sentence each."""
-    notebook: NotebookNode
-    """The notebook with its outputs."""
-    evidence: dict[str, Any]
-    """How it was run."""
-
-
-def grade(
-    source: Path | NotebookNode,
-    submission: Path | NotebookNode,
-    files: Path | None = None,
-    settings: Settings | None = None,
-) -> Graded:
-    """Grade one submission, without a course folder and without a gradebook.
-
-    Hidden tests draw from the course's secret, if there is one here (`autograder.secret`).
-
-    Args:
-        source: the source notebook, hidden tests included, or its file.
-        submission: what was handed in, or its file, damaged perhaps: it is repaired as far as that is safe.
-        files: a folder with further files that were handed in.
-        settings: sandbox, limits and seconds.
-
-    Raises:
-        OSError: a file cannot be read.
-        ValueError: the source is no notebook.
-        SandboxUnavailable: this machine has no sandbox, and the settings do not do without.
-    """
-    from autograder.intake import Notes
-    from autograder.repair import read_file
-    from autograder.steps import prepared
-
-    if isinstance(source, Path):
-        source = nbformat.read(source, as_version=4)
-    found = Notes()
-    if isinstance(submission, Path):
-        reading = read_file(submission)
-        found = Notes(reading.repairs, reading.unreadable, reading.incomplete)
-        submission = reading.notebook or nbformat.v4.new_notebook()
-    poured = prepared(submission, source, found)
-    packed = pack(files) if files is not None else None
-    result = work(Job("", nbformat.writes(poured), packed, settings or Settings(), read_secret()))
-    points = {cell.id: float(cell.metadata.nbgrader.points) for cell in poured.cells if cell.id in result.outcomes}
-    return Graded(
-        sum(points[name] for name, outcome in result.outcomes.items() if outcome.status == "passed"),
-        sum(points.values()),
-        tuple(name for name, outcome in result.outcomes.items() if outcome.status == "not graded"),
-        result.outcomes,
-        tuple(poured.metadata.course.repairs),
-        result.run().notebook,
-        result.evidence,
-    )

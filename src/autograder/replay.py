@@ -9,7 +9,7 @@ import nbformat
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.jobs import Job, pack, work
-from autograder.run import Settings
+from autograder.kernel import Settings
 from autograder.sandbox import Limits
 from autograder.secret import read_secret
 

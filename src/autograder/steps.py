@@ -23,8 +23,9 @@ from autograder import current
 from autograder.intake import UNREADABLE, Notes, notes
 from autograder.jobs import Job, pack, work
 from autograder.judge import Outcome
+from autograder.kernel import Settings
 from autograder.notebooks import regions, role, submission_names
-from autograder.run import Run, Settings, summary
+from autograder.run import Run, summary
 from autograder.safe import safe_attachments
 from autograder.sandbox import Limits
 from autograder.secret import read_secret

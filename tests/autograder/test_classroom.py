@@ -14,10 +14,11 @@ from autograder.collected import Collected, HandIn, write_collected
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.judge import Outcome
+from autograder.kernel import Settings
 from autograder.notebooks import ASSIGNMENT
 from autograder.rebinding import REBOUND, REPLACED
 from autograder.report import read_grades
-from autograder.run import Run, Settings, run
+from autograder.run import Run, run
 from autograder.sandbox import Limits
 from autograder.steps import prepared
 

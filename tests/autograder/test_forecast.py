@@ -6,8 +6,9 @@ import pytest
 from grading import hand_ins
 
 from autograder.forecast import FLOAT64, on_trial
+from autograder.kernel import Settings
 from autograder.notebooks import role, submission_names
-from autograder.run import Settings, run
+from autograder.run import run
 from autograder.sandbox import Limits
 from autograder.submissions import pour, read_sample
 

@@ -18,10 +18,11 @@ from rich.console import Console
 from autograder import live, rehearsal
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.jobs import Result, grade, work
+from autograder.jobs import Result, work
+from autograder.kernel import Settings
 from autograder.notebooks import ASSIGNMENT
 from autograder.pipeline import FAILED, FOLDER, LANDED, SKIPPED, Grading
-from autograder.run import Settings
+from autograder.single import grade
 from autograder.workers import default_jobs, parse_resources, workers
 
 BIN = Path(sys.executable).parent

@@ -5,7 +5,8 @@ import json
 import nbformat
 import pytest
 
-from autograder.run import Settings, run
+from autograder.kernel import Settings
+from autograder.run import run
 from autograder.sandbox import Limits
 
 NAMES = frozenset({"C4", "D4", "rotate_p4", "c4cnn"})

@@ -12,9 +12,10 @@ from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.jobs import Job, failed, lost, result_of, work
 from autograder.judge import Outcome
+from autograder.kernel import Settings
 from autograder.notebooks import ASSIGNMENT
 from autograder.pipeline import FAILED, HELD, LANDED, SKIPPED, Grading
-from autograder.run import Run, Settings
+from autograder.run import Run
 from autograder.steps import prepared
 
 TEST = "test-c4-inverse"

@@ -9,8 +9,8 @@ import pytest
 
 from autograder import versions
 from autograder.jobs import Job
+from autograder.kernel import Settings
 from autograder.notebooks import role
-from autograder.run import Settings
 from autograder.steps import prepared
 
 

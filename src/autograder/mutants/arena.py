@@ -19,9 +19,10 @@ from nbformat import NotebookNode
 
 from autograder.exercises import dependants
 from autograder.judge import Outcome, judge_cell
+from autograder.kernel import Kernel, Settings
 from autograder.mutants.uses import Affected, Uses
 from autograder.notebooks import bound_names, role, submission_names
-from autograder.run import Kernel, Settings, given_names
+from autograder.run import given_names
 from autograder.sandbox import Limits, Sandbox
 from autograder.secret import PUBLIC_SECRET, handed_over
 
