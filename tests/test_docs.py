@@ -126,6 +126,7 @@ def test_the_readme_has_the_figures_that_were_measured(project, measured):
         f"takes {steps[0]:.1f} times as long in escnn, and D4CNN's {steps[1]:.1f} times",
         f"to {record['value']:.1f} % (the mean of {spread['n']} seeds, {spread['min']:.1f} to {spread['max']:.1f}) in "
         f"{value('record_c4cnn_bn', 'seconds.c4cnn_bn.record'):.0f} seconds",
+        f"and D4CNN to {value('record_d4cnn', 'accuracy.d4cnn.record'):.1f} %",
     )
     text = " ".join((project / "README.md").read_text(encoding="utf-8").split())
     assert [sentence for sentence in sentences if sentence not in text] == []
