@@ -75,7 +75,9 @@ def install(*what: str) -> None:
         subprocess.run([sys.executable, "-m", "ensurepip"], capture_output=True)
     done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *what], capture_output=True, text=True)
     if done.returncode:
-        advice = "Is this machine connected to the internet? Connect it, or install what is missing in another way, and run this cell again."
+        advice = "Put that right, or install what is missing in another way, and run this cell again."
+        if re.search("connect|resol|timed out|from versions: none", done.stderr, re.IGNORECASE):
+            advice = f"Is this machine connected to the internet? {advice}"
         if "externally-managed-environment" in done.stderr:
             advice = "Make an environment for the course, as its README says, and open the notebook there."
         elif "No module named pip" in done.stderr:
@@ -109,26 +111,42 @@ def package_is_there() -> bool:
 
 def install_package() -> None:
     """Install the course's package if it is missing, or if the newest wheel that is here holds another one."""
+    there, version = package_is_there(), installed_version()
+    # The version tells what a package holds. A developer's or a grader's own, which has no ".post" in it, is left alone.
+    if there and (".post" not in version or "NBGRADER_EXECUTION" in os.environ or __name__ != "__main__"):
+        return
     notebook = Path(globals().get("__vsc_ipynb_file__", "gcnn.ipynb")).absolute()  # VS Code says where it is
     places = {Path.cwd(): "", notebook.parent: "", Path("/content/drive/MyDrive"): "", Path("/kaggle/input"): "**/"}
-    places = {folder: below for folder, below in places.items() if folder.is_dir()}
-    wheels = [wheel for folder, below in places.items() for wheel in folder.glob(f"{below}gcnn-*-py3-none-any*.whl")]
-    package = str(max(wheels, key=lambda wheel: wheel.stat().st_mtime)) if wheels else GCNN_URL
-    there, version = package_is_there(), installed_version()
-    if not there and not package:
+    wheels, searched = {}, []
+    for folder, below in places.items():
+        try:
+            wheels |= {wheel: wheel.stat().st_mtime for wheel in folder.glob(f"{below}gcnn-*-py3-none-any*.whl")}
+            searched += [str(folder)] if folder.is_dir() else []
+        except OSError:  # a drive that is not there any more
+            continue
+    package = str(max(wheels, key=wheels.get)) if wheels else GCNN_URL
+    name = re.search(r"gcnn-([\w.]+)-py3-none-any", package)
+    if there and (name is None or version == name[1]):
+        return
+    if not package:
         raise RuntimeError(
-            f"The course package `gcnn` is missing, and not in {' or '.join(map(str, places))}. Put the file gcnn-….whl that came with "
+            f"The course package `gcnn` is missing, and not in {' or '.join(searched)}. Put the file gcnn-….whl that came with "
             "this notebook beside it (in Colab: drag it into the file browser on the left) and run this cell again."
         )
-    # The version tells what a package holds. A developer's own, which has no ".post" in it, is left alone.
-    name = re.search(r"gcnn-([\w.]+)-py3-none-any", package)
-    differs = name is not None and ".post" in version and version != name[1] and "NBGRADER_EXECUTION" not in os.environ
-    if there and not differs:
-        return
     if wheels:  # pip takes no name to which a browser has added " (1)"
         package = str(shutil.copy(package, Path(tempfile.mkdtemp(), f"{name[0]}.whl")))
-    install("--no-deps", "--force-reinstall", package)
-    if "gcnn" in sys.modules or not package_is_there():
+    try:
+        install("--no-deps", "--force-reinstall", package)
+    except RuntimeError as error:
+        if not there:
+            raise
+        print(f"Another version of the course's package could not be installed, so the one that is here is used. {error}")
+        return
+    if not package_is_there() or (name is not None and installed_version() != name[1]):
+        where = importlib.util.find_spec("gcnn")
+        found = f"Python still finds another one, {where.origin}. If a restart does not help, remove that one." if where else ""
+        raise RuntimeError(f"The course package was installed just now. Restart the kernel, and run this cell again. {found}")
+    if "gcnn" in sys.modules:
         raise RuntimeError("The course package was installed just now. Restart the kernel, and run this cell again.")
 
 

@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 from autograder.errors import CourseError
 
 _URL = re.compile(r'(?m)^GCNN_URL = ".*"$')
+_WHEEL = re.compile(r"gcnn-[^/?#]*\.whl")
 _VERSION = re.compile(r'(?m)^version = "(.*)"$')
 _LONG_AGO = "315532800"  # the first second of 1980, the earliest that a zip file can say
 _FORBIDDEN = ("autograder", "hidden", "source/")  # what no path in the student's package may hold
@@ -68,15 +69,18 @@ def make_bundle(project: Path, notebook: NotebookNode, name: str, out: Path, url
         notebook: the released notebook; it is not changed.
         name: what its file is called.
         out: the folder; wheels of earlier bundles in it are removed.
-        url: where the notebook finds the package when no wheel lies beside it: the file's address, or that of its
-            folder with a "/" at its end. An earlier wheel's name at its end becomes this one's.
+        url: where the notebook finds the package when no wheel lies beside it: the address of its folder, with a "/"
+            at its end, or of the file. An earlier wheel's name in it becomes this one's.
 
     Returns:
         The files.
 
     Raises:
-        CourseError: pip could not build the package, or what it built holds what no student may see.
+        CourseError: pip could not build the package, or what it built holds what no student may see; or the address is
+            of neither kind.
     """
+    if url and not url.endswith("/") and not _WHEEL.search(url):
+        raise CourseError(f"{url} is neither the address of a folder, which ends in /, nor that of a gcnn-….whl")
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("gcnn-*.whl"):
         old.unlink()
@@ -104,7 +108,7 @@ def make_bundle(project: Path, notebook: NotebookNode, name: str, out: Path, url
     notebook = nbformat.from_dict(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "code" and url:
-            address = re.sub(r"(?<=/)(gcnn-[^/]*\.whl)?$", wheel.name, url)
+            address = url + wheel.name if url.endswith("/") else _WHEEL.sub(wheel.name, url)
             cell.source = _URL.sub(lambda _, address=address: f"GCNN_URL = {json.dumps(address)}", cell.source)
     needs = [line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires-Dist: ")]
     texts = {

@@ -23,7 +23,7 @@ from nbgrader.utils import parse_utc
 
 from autograder.collected import Collected, HandIn, read_collected
 from autograder.course import Course
-from autograder.current import handed_in_again
+from autograder.current import whose_hand_in_waits
 from autograder.errors import CourseError
 from autograder.lateness import extensions
 from autograder.notebooks import ASSIGNMENT, role
@@ -150,7 +150,7 @@ def read_classroom(course: Course) -> Classroom:
     """
     collected = read_collected(course)
     handed_in = set(course.handed_in())
-    again = handed_in_again(course.directory, handed_in)
+    again = whose_hand_in_waits(course.directory, handed_in)
     with course.gradebook() as gradebook:
         try:
             deadline = gradebook.find_assignment(ASSIGNMENT).duedate
@@ -175,7 +175,7 @@ def _student(course: Course, row: Grades, hand: HandIn, deadline: datetime.datet
     if Path(name).name != name:  # it names no folder of a student's
         return Student(name, MISSING, person)
     notebook = _graded(course.folder("autograded", name) / f"{ASSIGNMENT}.ipynb")
-    if not row.handed_in or row.handed_in_again or notebook is None:
+    if not row.handed_in or row.hand_in_waits or notebook is None:
         late = _late(course.folder("submitted", name), deadline)
         state = NOT_RUN if row.handed_in else MISSING
         return Student(name, state, person, late=late, late_in_lms=hand.late_in_lms)

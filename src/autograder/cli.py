@@ -73,7 +73,8 @@ def student(
     url: Annotated[
         str,
         typer.Option(
-            help="address of the folder in which students' machines find the wheel, if it is not beside the notebook"
+            help="address of the folder, ending in /, where students' machines find the wheel if it is not beside the "
+            "notebook"
         ),
     ] = "",
 ) -> None:
@@ -196,9 +197,13 @@ def extend(
     with course.gradebook() as gradebook:
         own = lateness.extend(gradebook, student, length, others)
         everybodys = lateness.deadline(gradebook)
-    when, usual = (f"{date.astimezone():%a %d %b %Y %H:%M %Z}" for date in (own, everybodys))
-    rest = "as everybody's" if own == everybodys else f"everybody else's {usual}"
-    console.print(escape(f"{student}'s deadline is {when}, {rest}."), soft_wrap=True, highlight=False)
+    if own is None:
+        said = f"{student} has no extension. There is no deadline."
+    else:
+        when, usual = (f"{date.astimezone():%a %d %b %Y %H:%M %Z}" for date in (own, everybodys))
+        rest = "as everybody's" if own == everybodys else f"everybody else's {usual}"
+        said = f"{student}'s deadline is {when}, {rest}."
+    console.print(escape(said), soft_wrap=True, highlight=False)
     _renew_penalties(course)
 
 
@@ -232,7 +237,7 @@ def grade(
     """
     from autograder import live
     from autograder.collected import read_missing
-    from autograder.current import handed_in_again
+    from autograder.current import whose_hand_in_waits
     from autograder.exports import write_csv
     from autograder.pipeline import Grading
     from autograder.report import read_class, table
@@ -259,7 +264,7 @@ def grade(
         live.decide(grading, console, keep)
     _renew_penalties(course)
     with course.gradebook() as gradebook:
-        again = handed_in_again(course.directory, there)
+        again = whose_hand_in_waits(course.directory, there)
         everybody = read_class(gradebook, there, read_missing(course.root), again)
     write_csv(everybody, course.root / "grades.csv")
     rows = [row for row in everybody if row.student not in grading.failed and course.graded(row.student)]

@@ -15,8 +15,8 @@ from nbgrader.utils import parse_utc
 
 from autograder.collected import COUNTS, Collected, HandIn, Problem, read_collected, shown, write_collected
 from autograder.course import Course
-from autograder.errors import CourseError
-from autograder.gathering import FULL, Attempt, Progress, choose, complete, digest, gather, sources, write_timestamp
+from autograder.errors import FULL, CourseError
+from autograder.gathering import Attempt, Progress, choose, complete, digest, gather, sources, write_timestamp
 from autograder.landing import land, workplace
 from autograder.lateness import deadline, extensions
 from autograder.lms import KINDS, Lms, collector

@@ -21,10 +21,11 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import is_grade, is_locked, is_solution
 from sqlalchemy.exc import SAWarning
+from traitlets import TraitError
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
-from autograder import database, remarks
+from autograder import database, lateness, remarks
 from autograder.errors import CourseError
 from autograder.kernel import Settings
 from autograder.marks import read_marks
@@ -218,8 +219,15 @@ class Course:
         return notebook if "evidence" in notebook.metadata.get("course", {}) else None
 
     def settings(self) -> Settings:
-        """How submissions are run."""
-        return JudgedExecute(config=self.config).settings()
+        """How submissions are run.
+
+        Raises:
+            CourseError: the settings are not what they can be.
+        """
+        try:
+            return JudgedExecute(config=self.config).settings()
+        except (TypeError, ValueError, TraitError) as error:
+            raise CourseError(f"c.JudgedExecute in {CONFIG} does not fit: {error}") from error
 
     def check_sandbox(self) -> None:
         """Make sure that submissions run in a sandbox, if they are to.
@@ -248,11 +256,12 @@ class Course:
         A mark that a person gave stays; it must be looked at again only where the answer is not what was marked.
 
         Raises:
-            CourseError: nbgrader failed.
+            CourseError: nbgrader failed, or would: then nothing was changed.
         """
+        with self.gradebook() as gradebook:
+            lateness.check(gradebook, student)
+            found = read_marks(gradebook, [student])
         if (earlier := self.graded(student)) is not None:
-            with self.gradebook() as gradebook:
-                found = read_marks(gradebook, [student])
             remarks.remember(earlier, done.notebook, found[student].comments if student in found else {})
         config = landing(self.config, done, self._settled(student, done))
         self._run(f"entering {student}", "autograde", ASSIGNMENT, student, config=config)

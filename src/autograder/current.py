@@ -1,7 +1,8 @@
 """Whether what was graded is what lies in ``submitted/`` now.
 
 Each grading writes down the `version` of the hand-in that it saw, in the evidence of the graded notebook. Whose hand-in
-has another version by now has handed in again since: the points in the gradebook are those of an earlier hand-in.
+has another version by now has handed in again since: the points in the gradebook are those of an earlier hand-in. They
+may be that, too, where there is no graded notebook: a grading was interrupted, or failed, between the two.
 """
 
 import hashlib
@@ -12,16 +13,18 @@ from pathlib import Path
 
 from nbgrader.coursedir import CourseDirectory
 
+from autograder.archives import is_junk
 from autograder.notebooks import ASSIGNMENT
 
 EVIDENCE = "handed in"  # the key in a run's evidence
-REASON = "a newer hand-in waits: run `autograder grade`"
+REASON = "the newest hand-in is not graded: run `autograder grade`"
 
 
 def other_files(folder: Path) -> list[Path]:
-    """The plain files of a hand-in other than its notebooks and its date, sorted; links are none."""
+    """The plain files of a hand-in but for notebooks, its date, and what an operating system left; sorted, no links."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-    return [path for path in paths if path.suffix != ".ipynb" and path.name != "timestamp.txt"]
+    own = (path for path in paths if not is_junk(path.relative_to(folder).as_posix()))
+    return [path for path in own if path.suffix != ".ipynb" and path.name != "timestamp.txt"]
 
 
 def version(folder: Path) -> str:
@@ -41,22 +44,23 @@ def _hash(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def handed_in_again(directory: CourseDirectory, students: Iterable[str]) -> frozenset[str]:
-    """Those of these students who handed in again since they were graded.
+def whose_hand_in_waits(directory: CourseDirectory, students: Iterable[str]) -> frozenset[str]:
+    """Those of these students of whom an earlier hand-in was graded, if any, and not the one that is there.
 
     Args:
         directory: the course's.
         students: who handed in.
     """
-    return frozenset(student for student in students if _is_newer(directory, student))
+    return frozenset(student for student in students if not _is_graded(directory, student))
 
 
-def _is_newer(directory: CourseDirectory, student: str) -> bool:
+def _is_graded(directory: CourseDirectory, student: str) -> bool:
     folders = directory.autograded_directory, directory.submitted_directory
     graded, submitted = (Path(directory.format_path(folder, student, ASSIGNMENT)) for folder in folders)
     try:
         text = (graded / f"{ASSIGNMENT}.ipynb").read_text(encoding="utf-8")
-        seen = json.loads(text)["metadata"]["course"]["evidence"][EVIDENCE]
-    except (OSError, ValueError, KeyError, TypeError):  # not graded, or before versions were written down
+        evidence = json.loads(text)["metadata"]["course"]["evidence"]
+    except (OSError, ValueError, KeyError, TypeError):
         return False
-    return bool(seen) and seen != version(submitted)
+    seen = evidence.get(EVIDENCE)  # nothing where it was graded before versions were written down
+    return not seen or seen == version(submitted)

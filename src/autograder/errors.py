@@ -1,5 +1,10 @@
 """Errors whose message is for the person at the keyboard: what happened and what to do, in words."""
 
+import errno
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Numbers of the errors that no other hand-in escapes: the disk is full, or what may be on it."""
+
 
 class CourseError(RuntimeError):
     """Something about the course folder, its notebook or a step of nbgrader's went wrong."""

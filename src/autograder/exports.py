@@ -21,7 +21,7 @@ from traitlets import Bool, Dict, Enum, Float, TraitError, Unicode
 from traitlets.config import Config
 
 from autograder.collected import read_missing
-from autograder.current import REASON, handed_in_again
+from autograder.current import REASON, whose_hand_in_waits
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
 from autograder.lateness import renew
@@ -77,7 +77,7 @@ def _why(row: Grades) -> str:
     """Why a student has no grade yet."""
     if not row.handed_in:
         return "nothing was handed in"
-    if row.handed_in_again:
+    if row.hand_in_waits:
         return REASON
     reasons = {"not graded": _open(row, by_hand=False), "waiting for marking": _open(row, by_hand=True)}
     return "; ".join(f"{reason}: {keys}" for reason, keys in reasons.items() if keys)
@@ -158,7 +158,7 @@ class CourseExport(ExportPlugin):
         if unknown := sorted({str(name) for name in self.assignment} - {ASSIGNMENT}):
             raise CourseError(f"there is no assignment {', '.join(unknown)} in this course; there is {ASSIGNMENT}")
         there = self._handed_in()
-        again = handed_in_again(self._course, there)
+        again = whose_hand_in_waits(self._course, there)
         rows = read_class(gradebook, there, read_missing(Path(self._course.root)), again)
         if not rows:
             raise CourseError("there is nobody to export: the gradebook knows no student, and nothing was handed in")

@@ -3,7 +3,6 @@
 Nothing here touches ``submitted/``. `autograder.collect` decides what of it counts.
 """
 
-import errno
 import hashlib
 import re
 import shutil
@@ -16,12 +15,11 @@ from typing import TypeVar
 
 from autograder.archives import Member, Refused, TooLarge, has_suffix, is_junk, members, plain
 from autograder.collected import Problem, shown
-from autograder.errors import CourseError
+from autograder.errors import FULL, CourseError
 from autograder.lms import Lms, Named, detect, utc, zone
 from autograder.shelf import Shelf
 
 MAX_NOTES = 20  # of one hand-in
-FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk is, or what may be on it
 _NOTEBOOK = re.compile(r"(?is)[^.].*\.ipynb(\.txt|\.json)?")  # some browsers add a suffix
 T = TypeVar("T")
 Progress = Callable[[Iterable[T], str, int], Iterable[T]]

@@ -34,6 +34,7 @@ from autograder.errors import CourseError
 from autograder.notebooks import ASSIGNMENT
 
 MOST_NAMED = 12  # students in a line
+_SET_ONE = f'set one with `nbgrader db assignment add {ASSIGNMENT} --duedate="2026-12-01 18:00:00 Europe/Amsterdam"`'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,7 +161,9 @@ def deadline(gradebook: Gradebook) -> datetime | None:
     return None if due is None else due.replace(tzinfo=timezone.utc)
 
 
-def extend(gradebook: Gradebook, student: str, length: timedelta | None, others: Collection[str] = ()) -> datetime:
+def extend(
+    gradebook: Gradebook, student: str, length: timedelta | None, others: Collection[str] = ()
+) -> datetime | None:
     """Give a student an extension, in the place of an earlier one.
 
     nbgrader keeps it with what was handed in. Where nothing was, an entry is made that holds nothing else: the notebook
@@ -174,17 +177,14 @@ def extend(gradebook: Gradebook, student: str, length: timedelta | None, others:
         others: students who may be in no roster of the gradebook's.
 
     Returns:
-        The student's deadline.
+        The student's deadline; ``None`` where there is none, from which an extension can only be taken back.
 
     Raises:
-        CourseError: there is no such student, or no deadline.
+        CourseError: there is no such student, or no deadline to extend.
     """
     due = deadline(gradebook)
-    if due is None:
-        raise CourseError(
-            f"there is no deadline to extend: set one with `nbgrader db assignment add {ASSIGNMENT} "
-            '--duedate="2026-12-01 18:00:00 Europe/Amsterdam"`'
-        )
+    if due is None and (length or student not in extensions(gradebook)):
+        raise CourseError(f"there is no deadline to extend: {_SET_ONE}")
     if student not in {known.id for known in gradebook.students}:
         if student not in others:
             raise CourseError(
@@ -200,7 +200,20 @@ def extend(gradebook: Gradebook, student: str, length: timedelta | None, others:
             gradebook.db.add(submission)
         submission.extension = length or None
         gradebook.db.commit()
-    return due + extensions(gradebook).get(student, timedelta())
+    return due and due + extensions(gradebook).get(student, timedelta())
+
+
+def check(gradebook: Gradebook, student: str) -> None:
+    """Refuse what nbgrader cannot work with: an extension of no deadline.
+
+    Raises:
+        CourseError: the student has such a one.
+    """
+    if student in extensions(gradebook) and deadline(gradebook) is None:
+        raise CourseError(
+            f"{student} has an extension, and there is no deadline any more: {_SET_ONE}, or take the extension back "
+            f"with `autograder extend {student} --days 0`"
+        )
 
 
 class EnterHandIn(NbGraderPreprocessor):

@@ -23,9 +23,9 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import MissingEntry
 
-from autograder import current, intake
+from autograder import current, intake, versions
 from autograder.course import Course
-from autograder.errors import CourseError
+from autograder.errors import FULL, CourseError
 from autograder.jobs import Job, Result, digest, pack, spoilt
 from autograder.judge import Outcome
 from autograder.notebooks import ASSIGNMENT, role
@@ -83,7 +83,7 @@ class Grading:
         maximum: points that all tests have together.
         counts: how many events there were of each kind.
         changes: points that changed for those who had been graded before, held results among them.
-        held: the students whose results wait until somebody has seen what changed.
+        held: the students whose results wait until somebody has seen what changed, and a hash of each result.
         failed: by student, why the result could not be entered.
     """
 
@@ -102,7 +102,7 @@ class Grading:
         self.course, self.workers, self.students, self._force = course, workers, list(students), force
         self.counts = dict.fromkeys((LANDED, SKIPPED, HELD, FAILED), 0)
         self.changes: list[Change] = []
-        self.held: list[str] = []
+        self.held: dict[str, str] = {}
         self.failed: dict[str, str] = {}
         self._events: list[Event] = []
         self._source, self._settings = course.source(), course.settings()
@@ -194,18 +194,18 @@ class Grading:
         for student in self.students:
             try:
                 job, earlier = self.job(student), self.course.graded(student)
-            except (OSError, CourseError):
-                raise
+                if not self._force and self._unchanged(job, _evidence(earlier)):
+                    again = self._has_another_date(student) or self._is_to_be_written_again(job, earlier)
+                    entered = self._land(_again(job, earlier)) if again else self._counted(Event(SKIPPED, student))
+                    self._events.append(entered)
+                    continue
+                result = None if self._force else self._kept(job)
             except Exception as error:  # one hand-in must not stop the others
+                if isinstance(error, CourseError) or getattr(error, "errno", None) in FULL:
+                    raise
                 self._events.append(self._failed(student, f"it could not be read ({type(error).__name__}: {error})"))
                 continue
-            if not self._force and self._unchanged(job, _evidence(earlier)):
-                self._events.append(
-                    self._land(_again(job, earlier))
-                    if self._has_another_date(student) or self._is_to_be_written_again(job, earlier)
-                    else self._counted(Event(SKIPPED, student))
-                )
-            elif not self._force and (result := self._kept(job)) is not None and not spoilt(result.evidence):
+            if result is not None and not spoilt(result.evidence):
                 self._events.append(self._take(result, earlier=earlier))
             else:
                 yield job
@@ -285,10 +285,22 @@ class Grading:
                 for name, score in scores.items()
                 if before.get(name) != score
             ]
-            if _evidence(earlier).get("tests", self._tests) != self._tests:
-                self.held.append(student)
+            if self._must_be_seen(student, _evidence(earlier), scores):
+                self.held[student] = digest(self._place(student).read_text(encoding="utf-8"))
                 return self._counted(self._event(HELD, result, scores))
         return self._land(result)
+
+    def _must_be_seen(self, student: str, evidence: Mapping[str, Any], scores: Mapping[str, float | None]) -> bool:
+        """Whether new points of somebody who has some must be seen before they count.
+
+        They must where the tests are others than those of ``evidence``; and if it is gone, by which the earlier points
+        could be told, where they change.
+        """
+        if "tests" in evidence:
+            return evidence["tests"] != self._tests
+        before = self._entered[student]
+        has_points = any(score is not None for score in (*before.values(), *self._overruled[student].values()))
+        return has_points and any(before.get(name) != score for name, score in scores.items())
 
     def _land(self, result: Result) -> Event:
         try:
@@ -315,12 +327,14 @@ class Grading:
             CourseError: another grading runs.
         """
         with self._locked():
+            versions.look_again()
             now = Grading(self.course, self.workers, [])  # hours may have passed until somebody decided
             while self.held:
-                student = self.held.pop(0)
+                student, seen = next(iter(self.held.items()))
+                del self.held[student]
                 self.counts[HELD] -= 1
                 try:
-                    result = now._kept(now.job(student))
+                    result = now._kept(now.job(student)) if self._holds(student, seen) else None
                     event = self._failed(student, OVERTAKEN) if result is None else self._land(result)
                 except Exception as error:  # one must not stop the others
                     event = self._failed(student, f"its result cannot be used ({type(error).__name__}: {error})")
@@ -333,11 +347,19 @@ class Grading:
             CourseError: another grading runs.
         """
         with self._locked():
-            for student in self.held:
-                self._place(student).unlink(missing_ok=True)
-        number, self.held = len(self.held), []
+            for student, seen in self.held.items():
+                if self._holds(student, seen):
+                    self._place(student).unlink()
+        number, self.held = len(self.held), {}
         self.counts[HELD] -= number
         return number
+
+    def _holds(self, student: str, seen: str) -> bool:
+        """Whether the result that waits for a student is the one with this hash: another run may have put its own."""
+        try:
+            return digest(self._place(student).read_text(encoding="utf-8")) == seen
+        except OSError:
+            return False
 
 
 def _rubrics(notebook: NotebookNode) -> list[str]:

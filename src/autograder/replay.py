@@ -39,7 +39,9 @@ def replay(course: Course, student: str) -> Replay:
     if notebook is None or "settings" not in notebook.metadata.course.evidence:
         raise CourseError(f"{student} has not been graded: run `autograder grade --student {student}`")
     then = notebook.metadata.course.evidence
-    settings = Settings(**{**then.settings, "limits": Limits(**then.settings.limits)})
+    known = {field.name for field in dataclasses.fields(Limits)}  # an earlier version may have had others
+    limits = Limits(**{name: value for name, value in then.settings.limits.items() if name in known})
+    settings = Settings(**{**then.settings, "limits": limits})
     if settings.sandbox != course.settings().sandbox:
         settings = dataclasses.replace(settings, sandbox=course.settings().sandbox)
     course.check_sandbox()

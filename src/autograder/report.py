@@ -61,8 +61,8 @@ class Grades:
     """How late it was handed in."""
     handed_in: bool = True
     """Whether there is anything to grade."""
-    handed_in_again: bool = False
-    """Whether a newer hand-in waits for its grading: nothing is known of it."""
+    hand_in_waits: bool = False
+    """Whether the newest hand-in waits for its grading: nothing is known of it."""
 
     @property
     def status(self) -> str:
@@ -150,7 +150,7 @@ def read_class(
             scores = {key: Score(0.0, exercise.points, waiting=True) for key, exercise in EXERCISES.items()}
             person = _person(known.get(name))
             person["last_name"] = person["last_name"] or expected.get(name, "")
-            rows.append(Grades(name, scores, **person, handed_in=name in there, handed_in_again=name in again))
+            rows.append(Grades(name, scores, **person, handed_in=name in there, hand_in_waits=name in again))
     return sorted(rows, key=lambda row: (row.last_name.casefold(), row.first_name.casefold(), row.student))
 
 

@@ -25,7 +25,7 @@ from nbgrader.converters.base import NbGraderException
 
 from autograder.collected import Collected, HandIn, read_collected, shown
 from autograder.course import Course, alembic_on_path
-from autograder.current import handed_in_again
+from autograder.current import whose_hand_in_waits
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
 from autograder.feedback import fingerprint
@@ -58,7 +58,7 @@ class Class:
             "Tests that could not be graded": self.waiting(by_hand=False),
             "Written answers that wait for marking": self.waiting(by_hand=True),
             "Not graded yet (`autograder grade`)": {s: [] for s in self.ungraded if s not in self.again},
-            "A newer hand-in waits (`autograder grade`)": {s: [] for s in self.ungraded if s in self.again},
+            "The newest hand-in is not graded (`autograder grade`)": {s: [] for s in self.ungraded if s in self.again},
         }
         lines = []
         for what, who in kinds.items():
@@ -141,7 +141,7 @@ def read_class(course: Course, students: Collection[str] | None = None) -> Class
     graded = {
         student: known[student] for student in chosen if student in known and _notebook(course, student).is_file()
     }
-    again = handed_in_again(course.directory, graded)
+    again = whose_hand_in_waits(course.directory, graded)
     graded = {student: marks for student, marks in graded.items() if student not in again}
     return Class(graded, [student for student in chosen if student not in graded], again)
 

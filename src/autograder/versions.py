@@ -57,6 +57,11 @@ def tests_version(notebook: NotebookNode) -> str:
     return hashlib.sha256(json.dumps(parts).encode("utf-8", "replace")).hexdigest()[:16]
 
 
+def look_again() -> None:
+    """Read the modules anew when they are next asked for: somebody may have edited them."""
+    _contents.cache_clear()
+
+
 @functools.lru_cache(maxsize=4)
 def _contents(tests: tuple[str, ...], given: tuple[str, ...]) -> str:
     sums = hashlib.sha256()

@@ -17,7 +17,10 @@ except _metadata.PackageNotFoundError:
 _parts = _torch.split(".")
 if _parts[0].isdigit() and _parts[1].isdigit() and (int(_parts[0]), int(_parts[1])) < _OLDEST:
     if (_sys.platform, _platform.machine()) == ("darwin", "x86_64"):
-        _advice = "There is none for Macs with an Intel processor: use Colab or Kaggle"
+        _advice = (
+            "There is none for this Python, which is made for Intel processors: on a Mac with an M processor install "
+            "Python for arm64, on another one use Colab or Kaggle"
+        )
     else:
         _advice = (
             "On Colab, Kaggle or a JupyterHub choose a newer environment; on your own machine: "

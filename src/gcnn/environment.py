@@ -31,7 +31,9 @@ def _gpu_problem() -> str | None:
             gpu = f"The GPU ({torch.cuda.get_device_name()})"
             square = torch.ones(1, 1, 3, 3, device="cuda")
             F.conv2d(square, square).item()  # waits for the device, and so for its errors
-    except RuntimeError as error:
+    except torch.OutOfMemoryError:
+        return f"{gpu} has no memory left, so the CPU is used: close what else uses it, then restart the kernel"
+    except Exception as error:  # CUDA's own are of many kinds
         reason = str(error).partition("\n")[0].partition(". ")[0]
         return f"{gpu} cannot be used by this PyTorch ({reason}), so the CPU is used"
     return ""

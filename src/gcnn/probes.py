@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
+from gcnn.environment import default_device
 from gcnn.fast import kernels
 from gcnn.stand_ins import on_stand_ins as on_stand_ins  # a probe of its own module
 from gcnn.training import train_model
@@ -208,7 +209,7 @@ def retrained(model: nn.Module, seed: int) -> nn.Module:
 
     A network that learns nothing in one run may have been unlucky; tests repeat a failed accuracy once.
     """
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=None if default_device().type == "cuda" else []):
         torch.manual_seed(seed)
         fresh = type(model)()
     return train_model(fresh, budget="grading", seed=seed)

@@ -1,6 +1,8 @@
 """Tests of what waits until somebody has seen it: held results, marks of a person, and hand-ins that came since."""
 
 import json
+import shutil
+from pathlib import Path
 
 import filelock
 import nbformat
@@ -11,10 +13,11 @@ from test_unchanged import Hands, dies, earned, grade, is_failed, judged, mark, 
 from autograder import versions
 from autograder.classroom import NOT_RUN, read_classroom
 from autograder.course import Course
+from autograder.current import REASON, whose_hand_in_waits
 from autograder.errors import CourseError
 from autograder.judge import Outcome
 from autograder.notebooks import ASSIGNMENT
-from autograder.pipeline import FAILED, FOLDER, HELD, LANDED, SKIPPED, Change, Grading
+from autograder.pipeline import FAILED, FOLDER, HELD, LANDED, OVERTAKEN, SKIPPED, Change, Grading
 from autograder.sending import read_class
 
 ADA, BOB = "student-0000", "student-0001"
@@ -55,18 +58,32 @@ def flags(course, student):
         return {each.name: bool(each.needs_manual_grade) for each in grades if each.name.startswith("test-")}
 
 
-@pytest.fixture
-def course(project, tmp_path):
-    """A small course with two students, whose tests all passed."""
-    course = small_course(project, tmp_path / "course", students=2)
+@pytest.fixture(scope="module")
+def passed(project, tmp_path_factory):
+    """A small course with two students, whose tests all passed; not to be changed."""
+    course = small_course(project, tmp_path_factory.mktemp("passed") / "course", students=2)
     assert grade(course, passes)[1] == {ADA: LANDED, BOB: LANDED}
-    return course
+    return course.root
+
+
+@pytest.fixture(scope="module")
+def changed(passed, tmp_path_factory):
+    """The same, after a test got five more points; not to be changed."""
+    root = tmp_path_factory.mktemp("changed") / "course"
+    change_source(Course(Path(shutil.copytree(passed, root))), TEST, five_more)
+    return root
 
 
 @pytest.fixture
-def held(course):
+def course(passed, tmp_path):
+    """A small course with two students, whose tests all passed."""
+    return Course(Path(shutil.copytree(passed, tmp_path / "course")))
+
+
+@pytest.fixture
+def held(changed, tmp_path):
     """The same, after a test got five more points: both have been graded again, and both results are held."""
-    change_source(course, TEST, five_more)
+    course = Course(Path(shutil.copytree(changed, tmp_path / "course")))
     course.grading, kinds = grade(course, passes)
     assert kinds == {ADA: HELD, BOB: HELD}
     return course
@@ -108,6 +125,61 @@ def test_a_held_result_that_cannot_be_used_stops_nobody_else(damage, held):
     assert earned(held) == {ADA: 13.0, BOB: 18.0}
 
 
+@pytest.mark.parametrize("entered", [True, False])
+def test_what_another_run_has_put_there_is_neither_entered_nor_forgotten(entered, held):
+    """Is a result left alone that somebody else's run has put in the place of the one that was shown?"""
+    path = held.grading._place(ADA)
+    other = json.loads(path.read_text())
+    other["evidence"]["host"] = "another"
+    path.write_text(json.dumps(other))
+    if entered:
+        assert [(event.student, event.kind) for event in held.grading.land_held()] == [(ADA, FAILED), (BOB, LANDED)]
+        assert held.grading.failed == {ADA: OVERTAKEN}
+    else:
+        held.grading.discard_held()
+        assert not held.grading._place(BOB).exists()
+    assert json.loads(path.read_text()) == other
+
+
+def test_a_bound_that_is_corrected_while_one_decides_is_noticed(held, monkeypatch):
+    """Does an edit of what tests compare with, after the table was shown, keep the results from being entered?"""
+    deciding = versions.deciding
+    monkeypatch.setattr(versions, "deciding", lambda *cells: [*deciding(*cells), "autograder.mathml"])
+    found = {event.kind for event in held.grading.land_held()}
+    versions.look_again()
+    assert found == {FAILED}
+    assert set(held.grading.failed.values()) == {OVERTAKEN}
+
+
+def test_without_its_graded_notebook_nobody_has_final_points(course):
+    """Where a grading was cut off, or autograded/ is gone: is nothing final, and are other points shown first?"""
+    shutil.rmtree(course.folder("autograded", ADA))
+    shutil.rmtree(course.folder("autograded", BOB))
+    assert status(course, BOB) == ("not graded", "")
+    assert grade(course, passes)[1] == {ADA: LANDED, BOB: LANDED}
+    shutil.rmtree(course.folder("autograded", ADA))
+    assert grade(course, fails)[1] == {ADA: HELD, BOB: SKIPPED} and earned(course)[ADA] == 13.0
+
+
+def test_what_a_file_browser_leaves_is_no_newer_hand_in(course):
+    """Does a look into the folder, which leaves a file there, change nothing?"""
+    (course.folder("submitted", ADA) / ".DS_Store").write_bytes(b"\0")
+    assert whose_hand_in_waits(course.directory, [ADA, BOB]) == frozenset()
+    assert grade(course, never)[1] == {ADA: SKIPPED, BOB: SKIPPED}
+
+
+def test_a_file_that_cannot_be_read_is_one_students_failure(course, monkeypatch):
+    """Are the others graded, and is it said whose hand-in it is?"""
+
+    def unreadable(folder):
+        if BOB in str(folder):
+            raise PermissionError(13, "Permission denied", str(folder / "notes.txt"))
+
+    monkeypatch.setattr("autograder.pipeline.pack", unreadable)
+    grading, kinds = grade(course, never)
+    assert kinds == {ADA: SKIPPED, BOB: FAILED} and "notes.txt" in grading.failed[BOB]
+
+
 def test_what_the_grader_cannot_do_can_be_entered(held):
     """Is a held result without outcomes, for the grader's own reasons, tried anew, and entered if it is no better?"""
     hand_in_again(held, ADA)
@@ -125,7 +197,7 @@ def test_nothing_is_entered_while_another_grading_runs(held):
             list(held.grading.land_held())
         with pytest.raises(CourseError, match="being graded already"):
             held.grading.discard_held()
-    assert held.grading.held == [ADA, BOB] and earned(held) == {ADA: 13.0, BOB: 13.0}
+    assert list(held.grading.held) == [ADA, BOB] and earned(held) == {ADA: 13.0, BOB: 13.0}
 
 
 @pytest.fixture
@@ -224,9 +296,9 @@ def test_the_points_of_an_earlier_hand_in_are_not_final(matters, course, project
     assert status(course, BOB) == ("not graded", "")
     assert autograder(course, "export", "--format", "canvas").returncode == 0
     left_out = (course.root / "canvas-left-out.csv").read_text()
-    assert "a newer hand-in waits: run `autograder grade`" in left_out and left_out.count("newer") == 1
+    assert REASON in left_out and left_out.count("newest") == 1
     done = autograder(course, "feedback", "--final")
-    assert done.returncode == 1 and f"A newer hand-in waits (`autograder grade`): {BOB}" in done.stderr
+    assert done.returncode == 1 and f"The newest hand-in is not graded (`autograder grade`): {BOB}" in done.stderr
     assert [student.state == NOT_RUN for student in read_classroom(course)] == [False, True]
     assert grade(course, passes if matters else never)[1] == {ADA: SKIPPED, BOB: LANDED}
     settle(course)

@@ -18,6 +18,7 @@ from autograder.errors import CourseError
 from autograder.exports import exporter
 from autograder.lateness import Change, sentence
 from autograder.notebooks import ASSIGNMENT
+from autograder.run import Run
 from autograder.sending import page_of
 
 TESTED, WRITTEN = 98, 17
@@ -149,6 +150,20 @@ def test_a_deadline_that_is_moved_counts_at_once(course):
     autograder(course, "extend", "ada", "--days", 1)
     due(course, None)
     assert exported(course)[0]["ada"]["hours late"] == "" and (penalty(course, "ada"), penalty(course, "bob")) == (0, 0)
+
+
+def test_an_extension_of_no_deadline_is_said_and_can_be_taken_back(course):
+    """Where the deadline is gone: is entering refused before anything is lost, and is there a way out?"""
+    autograder(course, "extend", "ada", "--days", 1)
+    due(course, None)
+    notebook = course.graded("ada")
+    done = Run(notebook, {}, notebook.metadata.course.evidence)
+    with pytest.raises(CourseError, match=r"no deadline any more.*extend ada --days 0"):
+        course.land("ada", done)
+    assert course.graded("ada") == notebook
+    assert "no deadline to extend" in autograder(course, "extend", "ada", "--days", 2)
+    assert "ada has no extension. There is no deadline." in autograder(course, "extend", "ada", "--days", 0)
+    course.land("ada", done)
 
 
 @pytest.mark.parametrize(("rule", "why"), [(BROKEN, "Broken, fails for ada (ZeroDivisionError"), (NOT_THERE, "fit")])

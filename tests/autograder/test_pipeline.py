@@ -361,6 +361,7 @@ def test_replay_notices_a_difference(course):
     before = path.read_text()
     notebook = nbformat.reads(before, as_version=4)
     next(cell for cell in notebook.cells if cell.id == "c4").source = "class C4: pass"
+    notebook.metadata.course.evidence.settings.limits["of an earlier version"] = 1
     path.chmod(0o644)
     nbformat.write(notebook, path)
     done = autograder(course, "replay", "student-0000")

@@ -27,6 +27,7 @@ from autograder.exports import exporter
 from autograder.notebooks import ASSIGNMENT
 from autograder.report import read_class
 from autograder.sandbox import Sandbox
+from autograder.secret import create_secret
 
 BIN = Path(sys.executable).parent
 STUDENTS = 2  # right and wrong
@@ -216,6 +217,12 @@ def tables(url):
 def test_the_doctor_names_the_server_and_no_password(both, project, tmp_path, monkeypatch):
     """Does `autograder doctor` say which gradebook it is, without its password, and what to do if it is none?"""
     monkeypatch.setattr("autograder.sandbox.doctor.doctor", list)  # the sandbox is not the question
+    monkeypatch.delenv("GCNN_COURSE_SECRET", raising=False)
+    found = CliRunner().invoke(app, ["doctor", "--root", str(both[0].root)])
+    assert found.exit_code == 1 and "no secret of its own" in " ".join(found.output.split())
+    secret = tmp_path / "secret"
+    create_secret(secret)
+    monkeypatch.setenv("GCNN_COURSE_SECRET", str(secret))
     found = CliRunner().invoke(app, ["doctor", "--root", str(both[0].root)])
     (line,) = [line for line in found.output.splitlines() if "gradebook" in line]
     assert found.exit_code == 0 and "✓" in line and "postgresql 1" in line and "chalk" not in found.output

@@ -63,8 +63,11 @@ def machine(made_environment, source, tmp_path):
         links = made_environment.parents[1] / "links"
         own = packages
 
-        def __call__(self, before: str = "", after: str = VERSION, **more: str) -> subprocess.CompletedProcess:
-            code = "\n".join([before, cell.replace(DRIVE, str(self.drive)), after])
+        def __call__(
+            self, before: str = "", after: str = VERSION, address: str = "", **more: str
+        ) -> subprocess.CompletedProcess:
+            own = cell.replace(DRIVE, str(self.drive)).replace('GCNN_URL = ""', f"GCNN_URL = {address!r}")
+            code = "\n".join([before, own, after])
             environment = {**variables(tmp_path), "TMPDIR": str(tmp_path), **more}
             command = [made_environment, "-c", code]
             return subprocess.run(
@@ -194,6 +197,40 @@ def test_a_package_that_python_does_not_find_asks_for_a_restart(machine, wheel):
     put(wheel, machine.folder)
     words = machine.error(**machine.fake_pip(""))
     assert "was installed just now. Restart the kernel, and run this cell again" in words
+
+
+def test_a_copy_that_is_in_the_way_is_named(machine, wheel, corrected):
+    """Is it said which package Python goes on finding, where it is not the one that was installed?"""
+    elsewhere = machine.folder.parent / "elsewhere"
+    shutil.unpack_archive(corrected, elsewhere, "zip")
+    put(wheel, machine.folder)
+    words = machine.error(PYTHONPATH=str(elsewhere))
+    assert "Restart the kernel" in words and f"still finds another one, {elsewhere / 'gcnn' / '__init__.py'}" in words
+
+
+def test_an_address_that_does_not_answer_keeps_nobody_from_working(machine, wheel, corrected):
+    """Where the package is there and a newer one cannot be fetched: is that said, and the old one used?"""
+    put(wheel, machine.folder)
+    assert machine.version() == version_of(wheel)
+    (machine.folder / wheel.name).unlink()
+    address = (machine.folder / "gone" / corrected.name).as_uri()
+    said = machine.version(address=address).splitlines()
+    assert said[-1] == version_of(wheel) and "the one that is here is used. pip could not install" in said[0]
+
+
+def test_a_drive_that_is_gone_is_left_out(machine, wheel):
+    """Does a mount that fails stop nobody?"""
+    put(wheel, machine.folder)
+    fails = """
+        import pathlib
+        glob = pathlib.Path.glob
+        def broken(self, pattern):
+            if self.name == "drive":
+                raise OSError(107, "Transport endpoint is not connected")
+            return glob(self, pattern)
+        pathlib.Path.glob = broken
+    """
+    assert machine.version(textwrap.dedent(fails)) == version_of(wheel)
 
 
 def test_a_start_without_a_network_needs_no_pooch(machine, wheel):

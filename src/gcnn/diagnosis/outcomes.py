@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from gcnn.environment import default_device
+
 # What is computed in double precision is right to far more digits. The number is irrational in effect, so that no
 # fraction that occurs lies between two roundings.
 GRAIN = 7390.851332151607
@@ -183,7 +185,7 @@ def quietly(seconds: float = SECONDS) -> Iterator[None]:
         stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
-        stack.enter_context(torch.random.fork_rng())
+        stack.enter_context(torch.random.fork_rng(devices=None if default_device().type == "cuda" else []))
         stack.enter_context(torch.enable_grad())
         torch.manual_seed(0)
         if timed:
