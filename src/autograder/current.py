@@ -17,6 +17,7 @@ from autograder.archives import is_junk
 from autograder.notebooks import ASSIGNMENT
 
 EVIDENCE = "handed in"  # the key in a run's evidence
+SAME, OTHER, NONE = "the one that is there", "another one", "none"
 REASON = "the newest hand-in is not graded: run `autograder grade`"
 
 
@@ -44,23 +45,34 @@ def _hash(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def whose_hand_in_waits(directory: CourseDirectory, students: Iterable[str]) -> frozenset[str]:
-    """Those of these students of whom an earlier hand-in was graded, if any, and not the one that is there.
+def handed_in_again(directory: CourseDirectory, students: Iterable[str]) -> frozenset[str]:
+    """Those of these students who were graded, and have handed in again since.
 
     Args:
         directory: the course's.
         students: who handed in.
     """
-    return frozenset(student for student in students if not _is_graded(directory, student))
+    return frozenset(student for student in students if _graded_version(directory, student) == OTHER)
 
 
-def _is_graded(directory: CourseDirectory, student: str) -> bool:
+def whose_hand_in_waits(directory: CourseDirectory, students: Iterable[str]) -> frozenset[str]:
+    """Those of these students whose hand-in that is there is not graded, whether an earlier one was or not.
+
+    Args:
+        directory: the course's.
+        students: who handed in.
+    """
+    return frozenset(student for student in students if _graded_version(directory, student) != SAME)
+
+
+def _graded_version(directory: CourseDirectory, student: str) -> str:
+    """Which hand-in was graded: `SAME`, `OTHER` or `NONE`."""
     folders = directory.autograded_directory, directory.submitted_directory
     graded, submitted = (Path(directory.format_path(folder, student, ASSIGNMENT)) for folder in folders)
     try:
         text = (graded / f"{ASSIGNMENT}.ipynb").read_text(encoding="utf-8")
         evidence = json.loads(text)["metadata"]["course"]["evidence"]
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return NONE
     seen = evidence.get(EVIDENCE)  # nothing where it was graded before versions were written down
-    return not seen or seen == version(submitted)
+    return SAME if not seen or seen == version(submitted) else OTHER

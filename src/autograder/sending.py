@@ -25,7 +25,7 @@ from nbgrader.converters.base import NbGraderException
 
 from autograder.collected import Collected, HandIn, read_collected, shown
 from autograder.course import Course, alembic_on_path
-from autograder.current import whose_hand_in_waits
+from autograder.current import handed_in_again
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
 from autograder.feedback import fingerprint
@@ -141,7 +141,7 @@ def read_class(course: Course, students: Collection[str] | None = None) -> Class
     graded = {
         student: known[student] for student in chosen if student in known and _notebook(course, student).is_file()
     }
-    again = whose_hand_in_waits(course.directory, graded)
+    again = handed_in_again(course.directory, graded)
     graded = {student: marks for student, marks in graded.items() if student not in again}
     return Class(graded, [student for student in chosen if student not in graded], again)
 

@@ -44,14 +44,18 @@ def test_the_bundle_holds_the_notebook_and_the_wheel(bundle):
 def test_the_address_of_the_package_is_set_in_one_place(project, tmp_path):
     """Does an instructor's address get into the notebook's first code cell, and is nothing else changed?"""
     command = [Path(sys.executable).parent / "autograder", "student", "--root", project, "--out", tmp_path / "with"]
-    address = "https://example.org/files/1234"
+    address = "https://example.org/files/gcnn-0.1.0.whl"
     done = subprocess.run([*command, "--url", address], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     new = nbformat.read(tmp_path / "with" / "gcnn.ipynb", as_version=4)
     old = nbformat.read(project / "release" / "gcnn" / "gcnn.ipynb", as_version=4)
     changed = [(a.source, b.source) for a, b in zip(new.cells, old.cells, strict=True) if a.source != b.source]
-    assert [a.replace(f'GCNN_URL = "{address}"', 'GCNN_URL = ""') for a, _ in changed] == [b for _, b in changed]
+    (wheel,) = (tmp_path / "with").glob("gcnn-*.whl")
+    line = f'GCNN_URL = "https://example.org/files/{wheel.name}"'
+    assert [a.replace(line, 'GCNN_URL = ""') for a, _ in changed] == [b for _, b in changed]
     assert len(changed) == 1
+    done = subprocess.run([*command, "--url", "https://example.org/files"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "the address of a folder, which ends in /" in done.stderr
 
 
 @pytest.mark.parametrize("end", ["", "gcnn-0.1.0-py3-none-any.whl"])
