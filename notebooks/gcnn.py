@@ -142,12 +142,12 @@ def install_package() -> None:
             raise
         print(f"Another version of the course's package could not be installed, so the one that is here is used. {error}")
         return
-    if not package_is_there() or (name is not None and installed_version() != name[1]):
-        where = importlib.util.find_spec("gcnn")
-        found = f"Python still finds another one, {where.origin}. If a restart does not help, remove that one." if where else ""
-        raise RuntimeError(f"The course package was installed just now. Restart the kernel, and run this cell again. {found}")
-    if "gcnn" in sys.modules:
-        raise RuntimeError("The course package was installed just now. Restart the kernel, and run this cell again.")
+    where = importlib.util.find_spec("gcnn")
+    another = ""
+    if where is not None and name is not None and installed_version() != name[1]:
+        another = f" Python still finds another one, {where.origin}. If a restart does not help, remove that one."
+    if another or not package_is_there() or "gcnn" in sys.modules:
+        raise RuntimeError(f"The course package was installed just now. Restart the kernel, and run this cell again.{another}")
 
 
 def install_what_it_needs() -> None:
