@@ -106,10 +106,10 @@ def make_bundle(project: Path, notebook: NotebookNode, name: str, out: Path, url
         metadata = next(path for path in packed.namelist() if path.endswith(".dist-info/METADATA"))
         lines = packed.read(metadata).decode("utf-8").splitlines()
     notebook = nbformat.from_dict(notebook)
+    address = url + wheel.name if url.endswith("/") else _WHEEL.sub(wheel.name, url)
     for cell in notebook.cells:
         if cell.cell_type == "code" and url:
-            address = url + wheel.name if url.endswith("/") else _WHEEL.sub(wheel.name, url)
-            cell.source = _URL.sub(lambda _, address=address: f"GCNN_URL = {json.dumps(address)}", cell.source)
+            cell.source = _URL.sub(lambda _: f"GCNN_URL = {json.dumps(address)}", cell.source)
     needs = [line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires-Dist: ")]
     texts = {
         name: nbformat.writes(notebook) + "\n",

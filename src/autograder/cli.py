@@ -448,7 +448,7 @@ def doctor(root: Root = Path(".")) -> None:
         elif course.handed_in():
             rows.append(Row("secret", False, "there is none", NO_SECRET))
         try:
-            rows.append(Row("gradebook", True, database.check(Course(root).directory.db_url, thorough=True)))
+            rows.append(Row("gradebook", True, database.check(course.directory.db_url, thorough=True)))
         except CourseError as error:
             what, _, todo = str(error).partition(". ")
             rows.append(Row("gradebook", False, what, todo))

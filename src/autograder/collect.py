@@ -18,7 +18,7 @@ from autograder.course import Course
 from autograder.errors import FULL, CourseError
 from autograder.gathering import Attempt, Progress, choose, complete, digest, gather, sources, write_timestamp
 from autograder.landing import land, workplace
-from autograder.lateness import deadline, extensions
+from autograder.lateness import deadline, extensions, seconds_late
 from autograder.lms import KINDS, Lms, collector
 from autograder.notebooks import ASSIGNMENT
 from autograder.roster import Roster, Unmatched, gradebook_roster, has_gradebook, normal, read_roster
@@ -196,8 +196,8 @@ class _Collecting:
         """A hand-in with how late it was, by the due date and the extension that hold now."""
         if not hand.handed_in or self.due is None:
             return replace(hand, late=None)
-        limit = self.due + self.extensions.get(hand.student, timedelta())
-        return replace(hand, late=max(0.0, (datetime.fromisoformat(hand.handed_in) - limit).total_seconds()))
+        handed_in = datetime.fromisoformat(hand.handed_in)
+        return replace(hand, late=seconds_late(handed_in, self.due, self.extensions.get(hand.student)))
 
     def _is_late(self, hand: HandIn) -> bool:
         """Whether a hand-in is known to be late: by its date, else by the LMS's mark."""

@@ -258,20 +258,25 @@ class Course:
         Raises:
             CourseError: nbgrader failed, or would: then nothing was changed.
         """
+        earlier = self.graded(student)
         with self.gradebook() as gradebook:
             lateness.check(gradebook, student)
-            found = read_marks(gradebook, [student])
-        if (earlier := self.graded(student)) is not None:
+            found = {} if earlier is None else read_marks(gradebook, [student])
+        if earlier is not None:
             remarks.remember(earlier, done.notebook, found[student].comments if student in found else {})
-        config = landing(self.config, done, self._settled(student, done))
+        config = landing(self.config, done, self._settled(student, done, earlier))
         self._run(f"entering {student}", "autograde", ASSIGNMENT, student, config=config)
 
-    def _settled(self, student: str, done: Run) -> frozenset[str]:
+    def _settled(self, student: str, done: Run, earlier: NotebookNode | None) -> frozenset[str]:
         """The cells that a person has marked and that are still what was marked: written answers, overruled tests.
 
         A test is what it was if it ended as it did, and the answer that it tests is the same.
+
+        Args:
+            student: whose.
+            done: what is entered.
+            earlier: the graded notebook whose place it takes.
         """
-        earlier = self.graded(student)
         if earlier is None:
             return frozenset()
         before = {cell.id: cell.source for cell in earlier.cells}

@@ -286,7 +286,7 @@ class Grading:
                 if before.get(name) != score
             ]
             if self._must_be_seen(student, _evidence(earlier), scores):
-                self.held[student] = digest(self._place(student).read_text(encoding="utf-8"))
+                self.held[student] = digest(result.dumps())
                 return self._counted(self._event(HELD, result, scores))
         return self._land(result)
 
