@@ -71,11 +71,11 @@ demo: $(READY) sandbox ## build the release, grade the sample submissions, write
 # A file's tests share what is costly to make: they run in one process, the longest files first (tests/conftest.py).
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test: $(READY) sandbox browser postgresql lint ## lint and the quick tests (about 10 minutes)
+test: $(READY) sandbox browser postgresql lint ## lint and the quick tests (10 to 22 minutes on two cores)
 	$(PYTEST) -m "not slow"
 
 test-slow: $(READY) sandbox browser ## the tests that train networks and grade whole submissions
-	$(PYTEST) -m slow
+	$(PYTEST) -m slow --durations=40 --durations-min=20 $(if $(SECONDS_LEFT),--seconds $(SECONDS_LEFT))
 
 test-all: test test-slow ## every test (under an hour)
 

@@ -15,6 +15,7 @@ def section(path: Path) -> str:
     machine, versions = result["machine"], result["versions"]
     parts = [
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory']}, GPU: {machine['gpu'] or 'none'}",
+        *([f"convolutions multiply {machine['numbers']}"] if "numbers" in machine else []),
         ", ".join(f"{name} {version}" for name, version in versions.items()),
     ]
     lines = [

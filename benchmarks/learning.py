@@ -7,8 +7,8 @@ Networks of about 393,000 parameters: the model solution's C4CNN, the ordinary C
 narrower layers. Each learns from 200 to 10,000 of the bundled training digits (`gcnn.learning` says how long), with
 new weights and another choice of digits for each seed. C4CNN and the ordinary CNN also learn from all digits turned
 upright; of these, and of the same networks trained on all digits as they are, the right answers are counted in groups
-of 30 degrees. Every run is kept in ``build/learning.jsonl`` as soon as it is done: an
-interrupted benchmark goes on, and deleting the file measures all anew.
+of 30 degrees. Every run is kept in ``build/learning.jsonl`` as soon as it is done, under a hash of what its accuracy
+depends on (as in `trainings.py`): an interrupted benchmark goes on.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 import networks
 import results
 import torch
+import trainings
 from rich.console import Console
 from rich.progress import track
 
@@ -48,11 +49,17 @@ class Run:
     """Of weights, order, and choice of digits."""
 
     def __str__(self) -> str:
-        """Its name in the file of what was measured."""
+        """What it is, for people."""
         return f"{self.network}, {self.digits} {self.standing} digits, seed {self.seed}"
 
+    @property
+    def key(self) -> str:
+        """Its name in the file of what was measured, with a hash of all that its accuracy depends on."""
+        name, width = WIDTHS[self.network]
+        return trainings.keyed(str(self), name, dataclasses.asdict(budget(self.digits)), width)
+
     def measured(self) -> dict[str, object]:
-        """The accuracy in percent, and the right answers and all digits in each group of angles."""
+        """The accuracy in percent, the right answers and all digits in each group of angles, and when and on what."""
         torch.manual_seed(self.seed)
         model = networks.network("ours", *WIDTHS[self.network])
         whole = MnistRotDataset("train")
@@ -62,7 +69,8 @@ class Run:
         right = answers(self.network, model, test.images, 10).argmax(1) == test.labels
         group = (test.angles.double() % 360 // (360 / GROUPS)).long()
         counts = [torch.bincount(of, minlength=GROUPS).tolist() for of in (group[right], group)]
-        return {"accuracy": 100 * right.double().mean().item(), "right": counts[0], "of": counts[1]}
+        origin = {"made": trainings.today(), "on": trainings.here()}
+        return {"accuracy": 100 * right.double().mean().item(), "right": counts[0], "of": counts[1], **origin}
 
 
 def runs(seeds: int) -> Iterator[Run]:
@@ -86,7 +94,8 @@ def summary(found: Mapping[Run, dict[str, object]]) -> dict[str, object]:
         right, of = torch.stack(tables).sum(0).double()
         by_angle[name][standing] = [round(share, 2) for share in (100 * right / of).tolist()]
     sizes = {name: sum(p.numel() for p in networks.network("ours", *WIDTHS[name]).parameters()) for name in WIDTHS}
-    return {"accuracy": accuracy, "by_angle": by_angle, "parameters": sizes}
+    origin = {"made": max(one["made"] for one in found.values()), "on": sorted({one["on"] for one in found.values()})}
+    return {**origin, "accuracy": accuracy, "by_angle": by_angle, "parameters": sizes}
 
 
 def main() -> None:
@@ -97,14 +106,14 @@ def main() -> None:
     arguments = parser.parse_args()
     console, kept = Console(), Kept(CACHE)
     wanted = list(runs(arguments.seeds))
-    missing = [run for run in wanted if str(run) not in kept][: arguments.most]
+    missing = [run for run in wanted if run.key not in kept][: arguments.most]
     try:
         for run in track(missing, "training", console=console, disable=not console.is_terminal):
-            kept[str(run)] = found = run.measured()
+            kept[run.key] = found = run.measured()
             console.print(f"{run}: {found['accuracy']:.1f} %")
     except KeyboardInterrupt:
         sys.exit("interrupted: what was trained is kept, and the same command goes on from here")
-    whole = {run: kept[str(run)] for run in wanted if str(run) in kept}
+    whole = {run: kept[run.key] for run in wanted if run.key in kept}
     OUT.write_text(json.dumps(summary(whole), indent=1) + "\n", encoding="utf-8")
     console.print(f"written: {OUT.relative_to(results.ROOT)}, from {len(whole)} runs")
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import torch
 
+from gcnn.fast import rounds
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "benchmarks" / "results"
 
@@ -29,7 +31,7 @@ def over_seeds(name: str, values: list[float], unit: str) -> dict[str, object]:
 
 
 def machine() -> dict[str, object]:
-    """What the figures were measured on."""
+    """What the figures were measured on, and the format of the numbers that its convolutions multiply in a training."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()) if sys.platform == "linux" else None
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
@@ -37,6 +39,7 @@ def machine() -> dict[str, object]:
         "cores": os.cpu_count(),
         "memory": f"{memory:.0f} GiB",
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "numbers": "bfloat16" if rounds("auto") else "float32",
     }
 
 

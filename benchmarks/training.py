@@ -9,7 +9,9 @@ of the file, Adam at 5e-5, each layer one convolution with the expanded filter b
 often write them: one small convolution for each pair of group elements), ``ours`` (`gcnn.training`), ``escnn`` (the
 field's library, in an environment of its own: ``make escnn``; without it, it is left out). Each has a process of its
 own (`peer.py`). They take turns, a few dozen steps each, for some rounds: a row's value is the median over rounds,
-its spread has every round's figure, a ratio is taken within each round. All but ``original`` use batches of 50.
+its spread has every round's figure, a ratio is taken within each round. All but ``original`` use batches of 50, and
+all take Adam's steps there. Trainings to an accuracy are kept in ``build/training.jsonl`` as soon as they are done,
+under machine, code and budget: an interrupted benchmark goes on after the last one.
 
 An epoch is 10,000 images, and its seconds are extrapolated from the measured steps, loading included. Only ours is
 trained to an accuracy, from several seeds, in ever larger budgets until the median on the public test digits reaches
@@ -31,24 +33,30 @@ from pathlib import Path
 
 import results
 import torch
+import trainings
 from networks import CLASSES, ORDERS, SHAPES, flops, network
 from results import ROOT
 
+from autograder.kept import Kept
 from gcnn.budgets import BUDGETS, Budget
 from gcnn.data import MnistRotDataset
 from gcnn.training import test_model, train_model
 
 ESCNN = ROOT / "build" / "escnn" / "bin" / "python"
+KEPT = ROOT / "build" / "training.jsonl"
 EPOCH, TEST = 10_000, 5_000  # images
 BATCHES = {"original": 64}
 BATCH = 50
 ORIGINAL_EPOCHS = 30
 TARGETS = {"93": 93.24, "95": 95.0}  # percent; the first is what the original reports for C4CNN
 ORIGINAL_REACHED = {"c4cnn": ("93",), "c4cnn_bn": ("93", "95")}  # after its 30 epochs, by its own account
-# The budgets that are tried, the course's own among them. `record.py` has the longest, which is another recipe.
+# The budgets that are tried: the course's own, and `standard` with fewer and more epochs. `record.py` has the longest,
+# which is another recipe.
 LADDER = tuple(
-    BUDGETS[rung] if isinstance(rung, str) else Budget(f"{rung:g} epochs", rung)
-    for rung in (0.4, "grading", 1.2, 1.6, 2, 3, "standard", 6, 8)
+    BUDGETS[rung]
+    if isinstance(rung, str)
+    else dataclasses.replace(BUDGETS["standard"], name=f"{rung:g} epochs", epochs=rung)
+    for rung in (0.2, 0.4, 0.6, "grading", 1, 1.5, "standard", 4, 6, "full")
 )
 NO_TARGET = {"isotropic_cnn"}  # stays far below all of them: only the course's short budgets are trained
 
@@ -265,28 +273,32 @@ def growth_of(names: list[str], device: str, plan: Plan) -> list[dict[str, objec
     return rows
 
 
-def trained(name: str, budget: Budget, seed: int, device: str) -> tuple[float, float, str]:
+def trained(name: str, budget: Budget, seed: int, device: str, kept: Kept) -> tuple[float, float, str]:
     """One training of ours: percent on the public test digits, seconds of `train_model`, and its number format."""
-    torch.manual_seed(seed)
-    model = network("ours", name)
-    start = time.perf_counter()
-    train_model(model, budget, seed, progress=False, device=device)
-    seconds = time.perf_counter() - start  # its curves have been fetched from the device: nothing is left to wait for
-    return test_model(model), seconds, model.history.precision
+    what = f"{name}, {budget.name}, seed {seed}"
+    key = trainings.keyed(what, name, dataclasses.asdict(budget), trainings.here(), device)
+    if key not in kept:
+        torch.manual_seed(seed)
+        model = network("ours", name)
+        start = time.perf_counter()
+        train_model(model, budget, seed, progress=False, device=device)
+        seconds = time.perf_counter() - start  # its curves have been fetched from the device: nothing is waited for
+        kept[key] = [test_model(model), seconds, model.history.precision]
+    return tuple(kept[key])
 
 
 def accuracies(name: str, device: str, plan: Plan) -> list[dict[str, object]]:
     """Rows of ours trained in ever larger budgets, and of when it reached each target."""
-    rows, left = [], {} if name in NO_TARGET else dict(TARGETS)
-    trained(name, Budget("warm-up", 0.02), 0, device)  # the first steps of a process are slow
+    rows, left, kept = [], {} if name in NO_TARGET else dict(TARGETS), Kept(KEPT)
+    train_model(network("ours", name), Budget("warm-up", 0.02), progress=False, device=device)  # first steps are slow
     for budget in plan.ladder:
         named = budget.name in BUDGETS
         if not left and not (named and budget.epochs <= BUDGETS["standard"].epochs):
             continue
-        runs = [trained(name, budget, 0, device)]
+        runs = [trained(name, budget, 0, device, kept)]
         close = any(runs[0][0] >= target - 0.5 for target in left.values())
         if named or close:
-            runs += [trained(name, budget, seed, device) for seed in range(1, plan.seeds)]
+            runs += [trained(name, budget, seed, device, kept) for seed in range(1, plan.seeds)]
         percent, seconds, (dtype, *_) = zip(*runs, strict=True)
         end = f"{name}.{budget.name.replace(' ', '_')}"
         more = {"dtype": dtype, "epochs": budget.epochs}

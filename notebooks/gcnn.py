@@ -30,11 +30,11 @@ from the group of rotations up, and train them on rotated handwritten digits.
 | 3 Equivariant networks | 3.1–3.5 | 35 | 120 min | four |
 | 4 Bonus: mirror images | 4 | 15 | 75 min | one, which takes two to four times as long |
 
-Your time is an estimate, reading and looking included; each exercise says how much of it is its own. Training comes on top: an ordinary processor trains a network in about half a minute to some
+Your time is an estimate, reading and looking included; each exercise says how much of it is its own. Training comes on top: an ordinary processor trains a network in a quarter of a minute to two
 minutes. The set-up cell measures how long it will take where you are.
 
 **How it is graded.** Write your answers where a cell says `YOUR CODE HERE` or `YOUR ANSWER HERE`. The line `checks.…` below your code says what is wrong, names the mistake if it
-knows it, and has hints to fold out. The cells after it are the tests: when your work is graded, they run again with further, hidden checks; the points
+knows it, and has hints that you can unfold. The cells after it are the tests: when your work is graded, they run again with further, hidden checks; the points
 stand in each exercise's heading. Each part of an exercise earns its own points, so hand in what you have. Only behaviour
 counts: how you compute a result is up to you. You may add cells of your own anywhere.
 
@@ -367,7 +367,7 @@ $$F R F = R^{-1}, \qquad\text{equivalently}\qquad F R = R^{-1} F.$$
 
 This one relation and $F^2 = R^4 = e$ are all you need.
 
-*Predict before you go on: is $D_4$ commutative? Which elements are their own inverses?*
+*Predict before you go on: is $D_4$ commutative?*
 """
 
 # %% playground=true
@@ -385,7 +385,8 @@ r"""
 *Goal: move a turn past a mirror image, and see what becomes of it · about 25 minutes · medium*
 
 Write `D4.product(a, b)`, the element "first $b$, then $a$", and `D4.inverse(g)`. Elements are plain tuples of two integers `(f, r)` with
-`f` in 0, 1 and `r` in 0…3. Anything else raises a `ValueError` whose message names the element.
+`f` in 0, 1 and `r` in 0…3. Anything else raises a `ValueError` whose message names the element as Python prints it, for example
+`raise ValueError(f"{g} is not an element of D4")`.
 
 *Hint: work out $F^{f} R^{r}$ for both values of $f$ on paper first.*
 """
@@ -485,6 +486,8 @@ r"""
 """
 
 # %% playground=true
+print("Eight, unless the digit has a symmetry of its own, as an upright 0 or 8 has.")
+print("(1, r), turned once more, is (1, r + 1). (0, r), mirrored, is (1, -r): four places further on for r = 0 and 2, not for r = 1 and 3.")
 digit = test_set.images[4:5]
 plots.images(
     torch.cat([rotate(reflect(digit) if f else digit, r) for f in (0, 1) for r in range(4)]),
@@ -637,24 +640,24 @@ for r in range(4):
     checks.close(layer(rotate(x, r)), rotate(y, r), f"The output for an input turned {r} times", "Are all eight neighbours equal?")
 checks.close(layer(reflect(x)), reflect(y), "The output for a mirrored input", "Are all eight neighbours equal?")
 ### BEGIN HIDDEN TESTS
-from autograder import hidden
+from autograder import hidden, reference
 
 g = hidden.generator("isotropic-conv-equivariance")
 layer, _ = with_random_state(IsotropicConv2d(3, 2, bias=False), g)
 x = F.pad(torch.randn(2, 3, 6, 6, generator=g, dtype=torch.float64), (3, 3, 3, 3))
 y = layer(x)
 checks.shape(y, (2, 2, 12, 12), "The output of IsotropicConv2d(3, 2)")
-pixel = torch.zeros(1, 3, 9, 9, dtype=torch.float64)
-pixel[..., 4, 4] = 1.0
-reached = layer(pixel)[0, 0].abs() > 1e-9
-seen = int(reached.sum())
-assert seen >= 5, f"A single bright pixel changes {seen} pixels of the output, expected itself and its neighbours: is it a 3x3 convolution?"
+dark, what = layer(torch.zeros_like(x)), "The output for a sum of inputs"
+checks.close(layer(2 * x - 3 * x.roll(1, 0)), 2 * y - 3 * y.roll(1, 0) + 2 * dark, what, "Is it a convolution, and nothing after it?")
+reference.check_local(layer(reference.one_pixel(x)), dark, 3)
 checks.varies(y, "The output", "Does it depend on the input?")
 for r in range(4):
     checks.close(layer(rotate(x, r)), rotate(y, r), f"The output for an input turned {r} times")
     checks.close(layer(rotate(reflect(x), r)), rotate(reflect(y), r), f"The output for an input mirrored and turned {r} times")
 for shift in ((1, 0), (0, -2), (2, 1)):
     checks.close(layer(x.roll(shift, (-2, -1))), y.roll(shift, (-2, -1)), f"The output for an input moved by {shift}")
+layer, _ = with_random_state(layer, g)
+checks.varies(torch.stack([y, layer(x)]), "The output with other weights", "Are its filters made from its weights?")
 ### END HIDDEN TESTS
 print("All public checks of IsotropicConv2d's equivariance passed.")
 
@@ -751,7 +754,8 @@ $$y(p, s) = \big[(s.\psi) \star x\big](p) = \sum_{c}\sum_q \psi_c(s^{-1}q)\, x_c
 
 where $c$ counts the input's channels: each has a filter $\psi_c$ of its own, and their answers are added up.
 
-Turn the image and use the calculation of 2.1: $(s.\psi) \star (r.x) = r.\big((r^{-1}s.\psi) \star x\big)$, which says that $y'(p, s) = y(r^{-1}p, s - r)$. That is
+Turn the image and use the calculation of 2.1: $(s.\psi) \star (r.x) = r.\big((r^{-1}s.\psi) \star x\big)$, which says that the output for the turned image is
+$y'(p, s) = y(r^{-1}p, s - r)$. That is
 exactly $r.y$: the lifting convolution is equivariant, for *every* filter. Nothing had to be given up.
 
 The bias $b$ must not depend on the orientation. (*Why? What would the roll do to a bias that did?*)
@@ -907,6 +911,11 @@ x = F.pad(torch.randn(2, 2, 5, 5, generator=g, dtype=torch.float64), (3, 3, 3, 3
 y = layer(x)
 for shift in ((1, 0), (0, -2), (2, 1)):
     checks.close(layer(x.roll(shift, (-2, -1))), y.roll(shift, (-2, -1)), f"The output for an input moved by {shift}")
+dark, what = layer(torch.zeros_like(x)), "The output for a sum of inputs"
+checks.close(layer(2 * x - 3 * x.roll(1, 0)), 2 * y - 3 * y.roll(1, 0) + 2 * dark, what, "Is it a convolution, and nothing after it?")
+reference.check_local(layer(reference.one_pixel(x)), dark, 3)
+layer, _ = with_random_state(layer, g)
+checks.varies(torch.stack([y, layer(x)]), "The output with other weights", "Are its filters made from its weights?")
 ### END HIDDEN TESTS
 print("All public checks of LiftingConv2d's equivariance passed.")
 
@@ -934,7 +943,7 @@ r"""
 All further layers map functions on $p4$ to functions on $p4$. The recipe is the same: compare the input with a filter in every position and every orientation. Now the
 filter, too, is a function on $p4$: $\psi(q, t)$ says what it expects at position $q$ *in orientation $t$*. Turning such a filter is the action of 2.2, so that
 
-$$y'(p, s) = \sum_{c}\sum_{q}\sum_{t=0}^{3} [s.\psi_c](q, t)\; y_c(p + q, t) \;(+\;b), \qquad [s.\psi](q, t) = \psi(s^{-1}q,\; t - s).$$
+$$z(p, s) = \sum_{c}\sum_{q}\sum_{t=0}^{3} [s.\psi_c](q, t)\; y_c(p + q, t) \;(+\;b), \qquad [s.\psi](q, t) = \psi(s^{-1}q,\; t - s).$$
 
 Each output orientation uses the *same* weights, turned in the plane **and** rolled along the group axis. The proof of equivariance is that of the lifting
 convolution, word for word; only the action has changed.
@@ -1090,13 +1099,18 @@ y = F.pad(torch.randn(2, 2, 4, 5, 5, generator=g, dtype=torch.float64), (3, 3, 3
 z = layer(y)
 for shift in ((1, 0), (0, -2), (2, 1)):
     checks.close(layer(y.roll(shift, (-2, -1))), z.roll(shift, (-2, -1)), f"The output for an input moved by {shift}")
+dark, what = layer(torch.zeros_like(y)), "The output for a sum of inputs"
+checks.close(layer(2 * y - 3 * y.roll(1, 0)), 2 * z - 3 * z.roll(1, 0) + 2 * dark, what, "Is it a convolution, and nothing after it?")
+reference.check_local(layer(reference.one_pixel(y)), dark, 3)
+layer, _ = with_random_state(layer, g)
+checks.varies(torch.stack([z, layer(y)]), "The output with other weights", "Are its filters made from its weights?")
 ### END HIDDEN TESTS
 print("All public checks of GroupConv2d's equivariance passed.")
 
 # %% [markdown]
 r"""
-Here is the filter bank of one pair of channels: a row for each output orientation $s$, a column for each input orientation $t$. Follow one tile from row to row, by the colour of
-its frame: it turns, and it moves one place to the right.
+Here is the filter bank of one pair of channels: a row for each output orientation $s$, a column for each input orientation $t$. Follow one tile from row to row, by its letter and
+the colour of its frame: it turns, and it moves one place to the right.
 """
 
 # %% playground=true
@@ -1116,15 +1130,16 @@ r"""
 ordinary, yours = parameter_count(nn.Conv2d(32, 64, 3)), parameter_count(GroupConv2d(8, 16, 3))
 print(f"ordinary: {ordinary:,} numbers, yours: {yours:,}: {ordinary / yours:.2f} times fewer. The multiplications are the same.")
 pointwise = GroupConv2d(8, 16, 1).build_filter()[0].shape
-print(f"kernel_size=1: at every position {pointwise[2]} channels × {pointwise[3]} orientations become {pointwise[0]} × {pointwise[1]}; positions are not mixed.")
+mixed = f"{pointwise[2]} channels × {pointwise[3]} orientations become {pointwise[0]} × {pointwise[1]}"
+print(f"kernel_size=1: at every position {mixed}; positions are not mixed.")
 
 # %% [markdown]
 r"""
 # 3 Equivariant networks
 
 Put the layers together. A lifting convolution takes the image $x$ to a function on $p4$; group convolutions take functions on $p4$ to functions on $p4$; between
-them stand a ReLU, which acts on each value by itself and so does not care where the value stands, and pooling over small windows of pixels. Each step is equivariant, and a chain of
-equivariant maps is equivariant:
+them stand a ReLU, which acts on each value by itself and so does not care where the value stands, and pooling over small windows of pixels (which asks something of the picture's size: see *Why 33×33?*). Each step is equivariant, and
+a chain of equivariant maps is equivariant:
 
 $$\Phi_2(\Phi_1(g.x)) = \Phi_2(g.\Phi_1(x)) = g.\Phi_2(\Phi_1(x)).$$
 
@@ -1168,7 +1183,7 @@ A linear classifier is invariant for all inputs only if $\sum_s a_s v_{s-r} = \s
 r"""
 ### Exercise 3.2 — `C4CNN` (10 points: architecture 4, invariance 2, accuracy after training 4)
 
-*Goal: put equivariant layers together to an invariant network · about 20 minutes · medium*
+*Goal: put equivariant layers together into an invariant network · about 20 minutes · medium*
 
 Build the network. It takes images $(B, 1, 33, 33)$ and returns one number per class, $(B, \texttt{n\_classes})$, without a softmax.
 
@@ -1183,7 +1198,7 @@ How you hold and call the layers is up to you, as long as each does its own comp
 The picture's sides are 33 → 17 → 9 → 5 → 3 → 1, and there are 393,290 parameters.
 
 *A mistake in 2.3 or 2.4 does not cost you this network's architecture as well: `on_stand_ins(C4CNN)` builds it on the course's stand-ins for your layers, which have the same names, parameters and
-shapes but compute something else. For that, write the layers' names where you use them, in `__init__`.*
+shapes but compute something else. For that, make the layers where you use them, in `__init__`, as `LiftingConv2d(…)` and `GroupConv2d(…)`.*
 """
 
 # %% answer="c4cnn"
@@ -1255,7 +1270,8 @@ print("All public checks of C4CNN's architecture passed.")
 # %% [markdown]
 r"""
 Now train it. `train_model` shuffles the training digits, shows progress on validation digits that it does not train on, and keeps the curves in `model.history`; `test_model` returns the accuracy in percent on
-the public test digits, which play no part in training. How long the default *budget*, `standard`, takes here, the set-up cell has told you; a right network reaches about 94–96 %.
+the public test digits, which play no part in training. How long the default *budget*, `standard`, takes here, the set-up cell has told you; a right `C4CNN` reaches about 96 %.
+When your work is graded, your class is trained anew for less than half of that, which brings a right `C4CNN` to about 91 %: to get better, improve the network, not the cell that trains it.
 """
 
 # %% training="c4cnn"
@@ -1266,6 +1282,7 @@ c4cnn = train_model(C4CNN(), checkpoint=True)
 x = test_set.images[:20]
 for name, net in {"A fresh C4CNN": C4CNN(), "The trained c4cnn": c4cnn}.items():
     y = predict(net, x)
+    checks.shape(y, (20, 10), f"{name}'s answer to 20 digits")
     checks.varies(y, f"{name}'s answer", "A constant answer is invariant and useless.")
     for r in (1, 2, 3):
         got, what = predict(net, rotate(x, r)), f"{name}'s answer to digits turned {r} times"
@@ -1275,9 +1292,11 @@ from autograder import hidden, reference
 
 g = hidden.generator("c4cnn-invariance")
 x = torch.randn(8, 1, 33, 33, generator=g, dtype=torch.float64)
-for name, net in {"C4CNN with random weights": with_random_state(C4CNN(), g)[0], "The trained c4cnn": in_dtype(c4cnn, torch.float64)}.items():
-    reference.check_layers("c4cnn", reference.in_execution_order(state(net), layer_order(net, x)))
-    y = predict(net, x)
+nets = {"C4CNN with random weights": with_random_state(C4CNN(), g)[0], "The trained c4cnn": in_dtype(c4cnn, torch.float64)}
+for name, net in nets.items():
+    layers = reference.in_execution_order(state(net), layer_order(net, x))
+    y, what = predict(net, x), f"{name}: the answer for its own weights"
+    checks.close(y, reference.network("c4cnn", layers, x), what, "Does each layer do its own computing?")
     checks.varies(y, f"{name}: the answer", "A constant answer is invariant and useless.")
     for r in (1, 2, 3):
         checks.close(predict(net, rotate(x, r)), y, f"{name}: the answer to an image turned {r} times")
@@ -1297,16 +1316,14 @@ from autograder import hidden, reference, thresholds
 
 bar = thresholds.GRADING["c4cnn"].at_least
 images, labels = hidden.digits()
-some = torch.randperm(len(images), generator=hidden.generator("c4cnn-accuracy"))[:50]
+some = torch.randperm(len(images), generator=hidden.generator("c4cnn-accuracy"))[:200]
 while True:
     answers = predict(net, images)
     layers = reference.in_execution_order(state(net), layer_order(net, images[:1]))
-    checks.close(
-        answers[some],
-        reference.network("c4cnn", layers, images[some]),
-        "The trained c4cnn's answer to digits, for its own weights",
-        "Is it the network described, and the one that was trained?",
-    )
+    expected = reference.network("c4cnn", layers, images[some])
+    what = "The trained c4cnn's answer to digits, for its own weights"
+    checks.close(answers[some], expected, what, "Is it the network described, and the one that was trained?")
+    reference.check_classes(answers[some], expected, "The trained c4cnn")
     accuracy = checks.accuracy(answers, labels)
     if accuracy >= bar or tries == 2:
         break
@@ -1469,6 +1486,7 @@ isotropic_cnn = train_model(IsotropicCNN(), checkpoint=True)
 x = test_set.images[:20]
 for name, net in {"A fresh IsotropicCNN": IsotropicCNN(), "The trained isotropic_cnn": isotropic_cnn}.items():
     y = predict(net, x)
+    checks.shape(y, (20, 10), f"{name}'s answer to 20 digits")
     checks.varies(y, f"{name}'s answer", "A constant answer is invariant and useless.")
     for r in (1, 2, 3):
         got, what = predict(net, rotate(x, r)), f"{name}'s answer to digits turned {r} times"
@@ -1481,8 +1499,9 @@ x = torch.randn(8, 1, 33, 33, generator=g, dtype=torch.float64)
 nets = {"IsotropicCNN with random weights": with_random_state(IsotropicCNN(), g)[0]}
 nets["The trained isotropic_cnn"] = in_dtype(isotropic_cnn, torch.float64)
 for name, net in nets.items():
-    reference.check_layers("isotropic_cnn", reference.in_execution_order(state(net), layer_order(net, x)))
-    y = predict(net, x)
+    layers = reference.in_execution_order(state(net), layer_order(net, x))
+    y, what = predict(net, x), f"{name}: the answer for its own weights"
+    checks.close(y, reference.network("isotropic_cnn", layers, x), what, "Does each layer do its own computing?")
     checks.varies(y, f"{name}: the answer", "A constant answer is invariant and useless.")
     for r in range(4):
         checks.close(predict(net, rotate(x, r)), y, f"{name}: the answer to an image turned {r} times")
@@ -1498,30 +1517,24 @@ if accuracy < 17:  # an unlucky start happens: one more run, from a fresh seed, 
     net, tries = retrained(isotropic_cnn, seed=1), 2
     accuracy = checks.accuracy(predict(net, images), labels)
 assert accuracy >= 17, f"The trained isotropic_cnn gets {accuracy:.1f} % of 1,000 test digits right; a right one gets over 17 %, twice tried."
-assert accuracy <= 75, f"The trained isotropic_cnn gets {accuracy:.1f} %: more than a right one in so short a training. Is each filter isotropic?"
 ### BEGIN HIDDEN TESTS
 from autograder import hidden, reference, thresholds
 
-bar = thresholds.GRADING["isotropic_cnn"]
+bar = thresholds.GRADING["isotropic_cnn"].at_least
 images, labels = hidden.digits()
-some = torch.randperm(len(images), generator=hidden.generator("isotropic-cnn-accuracy"))[:50]
+some = torch.randperm(len(images), generator=hidden.generator("isotropic-cnn-accuracy"))[:200]
 while True:
     answers = predict(net, images)
     layers = reference.in_execution_order(state(net), layer_order(net, images[:1]))
-    checks.close(
-        answers[some],
-        reference.network("isotropic_cnn", layers, images[some]),
-        "The trained isotropic_cnn's answer to digits, for its own weights",
-        "Is it the network described, and the one that was trained?",
-    )
+    expected = reference.network("isotropic_cnn", layers, images[some])
+    what = "The trained isotropic_cnn's answer to digits, for its own weights"
+    checks.close(answers[some], expected, what, "Is it the network described, and the one that was trained?")
+    reference.check_classes(answers[some], expected, "The trained isotropic_cnn")
     accuracy = checks.accuracy(answers, labels)
-    if bar.at_least <= accuracy <= bar.at_most or tries == 2:
+    if accuracy >= bar or tries == 2:
         break
     net, tries = retrained(isotropic_cnn, seed=1), 2  # the one more run, if the checks above have not had it
-assert bar.at_least <= accuracy <= bar.at_most, (
-    f"The trained isotropic_cnn gets {accuracy:.1f} % of digits it has never seen right, twice tried; "
-    f"a right network gets between {bar.at_least} and {bar.at_most} %."
-)
+assert accuracy >= bar, f"The trained isotropic_cnn gets {accuracy:.1f} % of digits it has never seen right, twice tried; a right network gets over {bar} %."
 ### END HIDDEN TESTS
 print("All public checks of isotropic_cnn's accuracy passed.")
 
@@ -1541,15 +1554,15 @@ if not GRADING:
 
 # %% [markdown]
 r"""
-Now turn a digit yourself and watch all three networks. Of each you see a few channels of its first layer and of a later one, and how probable it finds each class; the black marks are the probabilities at 0°.
+Now turn a digit yourself and watch all three networks. Of each you see a few channels of its first layer and of another one (choose which), and how probable it finds each class; the black marks are the probabilities at 0°.
 *Predict: at 90°, which network's maps are the old ones, turned? Which also change places? Which answers must be the same as at 0°?*
 (Where a page cannot show a slider, it shows five angles.)
 """
 
 # %% playground=true
 if not GRADING:
-    three = {name: trained[name] for name in ("ordinary CNN", "IsotropicCNN", "C4CNN")}
-    display(plots.turning(three, test_set.images[7], int(test_set.labels[7])))
+    side_by_side = {name: trained[name] for name in ("ordinary CNN", "IsotropicCNN", "C4CNN")}
+    display(plots.turning(side_by_side, test_set.images[7], int(test_set.labels[7])))
 
 # %% [markdown]
 r"""
@@ -1559,10 +1572,13 @@ How far is each network from invariant at *every* angle? The error below is the 
 
 # %% playground=true
 if not GRADING:
-    display(plots.equivariance_against_angle(three, test_set.images[:8]))
+    display(plots.equivariance_against_angle(side_by_side, test_set.images[:8]))
 
 # %% [markdown]
 r"""
+At multiples of 90° the error of `C4CNN` and `IsotropicCNN` is rounding, trained or not: that is built in. In between nothing is built in, and pixels are interpolated besides. Training on digits at all angles makes the error there
+smaller, but never zero.
+
 **Six or nine?** A network that is invariant under half turns gives a 6 and the same 6 turned by 180° the same answer: it cannot use which way up the digit stands. *Predict: will it take every other 6 for a 9? What
 could still tell them apart?* The last two sixes and the last two nines are those that the network finds most like the other.
 """
@@ -1583,11 +1599,11 @@ r"""
 
 *Goal: explain a gap between two networks by what their features can know · about 10 minutes · medium*
 
-`C4CNN` and `IsotropicCNN` are both invariant under quarter turns, and both are trained on the same digits for as many epochs. Compare their accuracies, and the ordinary network's.
+`C4CNN` and `IsotropicCNN` are both invariant under quarter turns, and both are trained on the same digits for as many epochs. Compare their accuracies in your own runs, in percent, and the ordinary network's.
 What causes the difference? Think of what each layer can tell apart: is it only the number of parameters?
 
 ### BEGIN SOLUTION
-`C4CNN` gets about 95 % of the digits, `IsotropicCNN` only about 60 %. Both are invariant at the end, so symmetry as such is not the difference; what they can *express* is. An isotropic filter looks
+`C4CNN` gets about 96 % of the digits, `IsotropicCNN` only about 83 %. Both are invariant at the end, so symmetry as such is not the difference; what they can *express* is. An isotropic filter looks
 the same from all directions: it responds to how much ink is in the centre and how much around it, and cannot tell a horizontal stroke from a vertical one, nor the relative direction of two strokes. Its
 features carry no orientation, so the layers above cannot simply read off which way a stroke runs. `C4CNN` uses filters with a direction, in four orientations, and keeps the four answers apart. The next layer sees *which* orientations
 meet in which relative position (a filter on $p4$ has different weights for different relative orientations) and only at the end, by one pool over the group, is the absolute orientation forgotten; the relative ones have been used by then.
@@ -1630,19 +1646,22 @@ r"""
 
 *Goal: see which statistics a symmetry allows · about 5 minutes · medium*
 
-Describe a batch normalisation of functions on $p4$ that is equivariant, and say why a separate mean and variance for each of the four orientations would not be.
+Describe a batch normalisation of functions on $p4$ that is equivariant: over which axes of $(B, C, 4, H, W)$ are mean and variance taken? Then say why, once training is over and the statistics are fixed numbers, a separate mean and
+variance for each of the four orientations would not be.
 
 ### BEGIN SOLUTION
 Take mean, variance, scale and shift per channel $c$, *shared* over batch, pixels and the group axis. A turn of the input only moves values within a channel (pixels turn, orientations roll), so the statistics stay the same, and subtracting, dividing, scaling
-and shifting by numbers that do not depend on $(p, s)$ commutes with moving values around. With statistics or affine parameters for each orientation, a value that rolls from orientation $s$ to $s + 1$ would be normalised
-by other numbers after the turn than before: $\hat y'(p, s) \neq \hat y(r^{-1}p, s - r)$.
+and shifting by numbers that do not depend on $(p, s)$ commutes with moving values around. With fixed numbers for each orientation (the running averages in evaluation mode; scale and shift in either mode), a value that rolls
+from orientation $s$ to $s + 1$ is normalised by other numbers after the turn than before: $\hat y'(p, s) \neq \hat y(r^{-1}p, s - r)$. The same happens in training mode if only some images of the batch are turned. (If the whole batch is
+turned, its own statistics roll along with it, so that only unequal scales or shifts show then.)
 ### END SOLUTION
 
 ### BEGIN MARK SCHEME
 **Rubric (2 points)**
 
 - 1 point: statistics (and scale and shift) per channel, shared over batch, group axis and space.
-- 1 point: why: the roll moves values between orientations, so numbers that depend on the orientation do not commute with the action.
+- 1 point: why: the roll moves values between orientations, so fixed numbers that depend on the orientation do not commute with the action. That the batch's own statistics roll along when the whole batch is turned
+  is right, and no contradiction.
 ### END MARK SCHEME
 """
 
@@ -1653,7 +1672,7 @@ r"""
 *Goal: write a normalisation with running statistics that treats all orientations alike · about 20 minutes · medium*
 
 Write the layer for feature maps `(B, num_features, 4, H, W)`. Like PyTorch's own layers it has the parameters `weight` (ones at first) and `bias` (zeros), and the
-buffers `running_mean` (zeros), `running_var` (ones), each of shape `(num_features,)`, and `num_batches_tracked`, an integer that counts the batches seen in training mode.
+buffers `running_mean` (zeros), `running_var` (ones), each of shape `(num_features,)`, and `num_batches_tracked`, one integer, 0 at first, that counts the batches seen in training mode. Its `state_dict()` holds these five and no others.
 
 *Hint: `self.register_buffer(name, tensor)` makes a tensor part of the module without training it. `self.training` says which mode the module is in.*
 """
@@ -1883,16 +1902,14 @@ for r in (1, 2, 3):
     checks.close(predict(precise, rotate(x, r)), y, f"The trained network's answer to an image turned {r} times")
 bar = thresholds.GRADING["c4cnn_bn"].at_least
 images, labels = hidden.digits()
-some = torch.randperm(len(images), generator=hidden.generator("c4cnn-bn-accuracy"))[:50]
+some = torch.randperm(len(images), generator=hidden.generator("c4cnn-bn-accuracy"))[:200]
 while True:
     answers = predict(net, images)
     layers = reference.in_execution_order(state(net), layer_order(net, images[:1]))
-    checks.close(
-        answers[some],
-        reference.network("c4cnn_bn", layers, images[some]),
-        "The trained c4cnn_bn's answer to digits, for its own weights",
-        "Is it the network described, and the one that was trained?",
-    )
+    expected = reference.network("c4cnn_bn", layers, images[some])
+    what = "The trained c4cnn_bn's answer to digits, for its own weights"
+    checks.close(answers[some], expected, what, "Is it the network described, and the one that was trained?")
+    reference.check_classes(answers[some], expected, "The trained c4cnn_bn")
     accuracy = checks.accuracy(answers, labels)
     if accuracy >= bar or tries == 2:
         break
@@ -1913,7 +1930,7 @@ r"""
 ## How many digits does a symmetry replace?
 
 What a network knows by construction it need not learn from examples. The picture below was measured beforehand: the ordinary CNN, `C4CNN`, and the `D4CNN` of part 4 with narrower layers, so that all three have as
-many parameters, each trained on 200 to 10,000 of the training digits. (With fewer digits they go through them more often.)
+many parameters, each trained on 200 to 10,000 of the training digits. (Each point is the mean of three runs; the bands reach from the lowest to the highest. With fewer digits they go through them more often: on all 10,000 they take half as many steps again as in your trainings above, on 200 two fifths as many.)
 *Predict before you look: where will the curves be far apart, and where close together? Does it help or harm that `D4CNN` takes a digit and its mirror image for the same?*
 """
 
@@ -1922,7 +1939,7 @@ plots.accuracy_by_digits()
 
 # %% [markdown]
 r"""
-Check one point of each curve with your own layers: the next cell trains your `C4CNN` and the ordinary CNN on 200 digits, with a little over a quarter of the work of the trainings above. Any number from 10 to 10,000 will do.
+Check a point of two of the curves with your own layers: the next cell trains your `C4CNN` and the ordinary CNN on 200 digits, which takes about half as long as their trainings above. Any number from 10 to 10,000 will do.
 """
 
 # %% playground=true
@@ -1935,8 +1952,9 @@ if not GRADING:
 
 # %% [markdown]
 r"""
-`C4CNN` is as accurate from 2,000 digits as the ordinary CNN is from 10,000: each digit counts for its four quarter turns. `D4CNN` is ahead of it only where digits are fewest. A mirror image of a digit is seldom a digit,
-so this symmetry tells it little that it needs, and its layers had to become narrower. A symmetry helps as far as the task has it.
+`C4CNN` needs fewer than half as many digits: it is about as accurate from 200 as the ordinary CNN is from 500, and from 2,000 as it is from 5,000. Each digit shows it four quarter turns at once, if not as much as four new digits. (An epoch also takes four times as many
+multiplications.) From any number of digits, `D4CNN` is behind `C4CNN`. It must give a digit and its mirror image the same answer, so that it cannot use what tells them apart, and a mirrored 2 looks like many a 5. That its
+layers are narrower is not the reason: the `D4CNN` of part 4, with twice the numbers, is behind `C4CNN` after the same training too. A symmetry helps as far as the task has it.
 
 All training digits so far stood at all angles. What if the two networks learn from *upright* digits only, and are then tested on turned ones?
 *Predict: at which angles is the ordinary CNN as good as ever? And `C4CNN`? Where are its weakest angles, and why there?*
@@ -1948,7 +1966,7 @@ plots.accuracy_by_upbringing()
 # %% [markdown]
 r"""
 From upright digits the ordinary CNN learns upright digits: near 0° it does better than the `C4CNN` that learnt the same digits, and at a right angle it mostly guesses. `C4CNN` has seen no turned digit either, but
-is as good at each quarter turn as at 0°: nobody has to show it. It is weakest halfway between two quarter turns, at 45°: invariance under four turns is not invariance under all of them, and what lies between has to be learnt from digits that
+gives a digit the same answer at each quarter turn: nobody has to show it. (The curve does not repeat itself exactly, because *other* test digits stand in each group of 30°, about 400 of them: where three in four are right, a group's share is uncertain by two points, and some digits are harder than others.) It is weakest halfway between two quarter turns, at 45°: invariance under four turns is not invariance under all of them, and what lies between has to be learnt from digits that
 stand there. From turned digits both networks learn it. And for digits that always stand upright, the ordinary CNN is the better choice of these two: what `C4CNN` gives up, which way up a digit stands, is worth something there.
 """
 
@@ -1956,7 +1974,7 @@ stand there. From turned digits both networks learn it. And for digits that alwa
 r"""
 ## Your own runs
 
-Can you do better? Change anything: the budget (`train_model(model, budget="full")` takes 30 epochs, 7½ times as long as "standard"; "record" takes about ten times as long as "standard": 72 rounds of those digits that are still hard, turned and stretched anew each time, which
+Can you do better? Change anything: the budget (`train_model(model, budget="full")` takes 8 epochs, four times as long as "standard"; "record" takes some twenty times as long as "standard": 72 rounds over 55 % of the digits, all that are still hard and some of the others, turned and stretched anew each time, which
 brought `C4CNNWithBatchNorm` to 98.1 % in the course's own runs), the network, the data.
 Nothing here is graded.
 Choose with the *validation* digits and look at the test digits last: whoever tunes on the test set measures how well they tuned.
@@ -1983,7 +2001,7 @@ r"""
 **Before you go on.** Say first, then run the cell.
 
 1. How far from invariant under a quarter turn is a `C4CNN` that was never trained? And an ordinary CNN?
-2. If you left out the pool over the group and gave the classifier all four orientations, what would turning the digit do to the numbers that it gets? What would training have to learn then, besides telling digits apart?
+2. If you left out the pool over the group and gave the classifier all four orientations, what would turning the digit do to the numbers that it gets? What would training have to learn then, besides telling digits apart? (Your answer to 3.1 says it; the cell answers 1 and 3.)
 3. Which of the two would you take for digits that always stand upright, and why? And if they may stand at any angle, but you have only 200 of them to learn from?
 """
 
@@ -2333,16 +2351,14 @@ from autograder import hidden, reference, thresholds
 
 bar = thresholds.GRADING["d4cnn"].at_least
 images, labels = hidden.digits()
-some = torch.randperm(len(images), generator=hidden.generator("d4cnn-accuracy"))[:50]
+some = torch.randperm(len(images), generator=hidden.generator("d4cnn-accuracy"))[:200]
 while True:
     answers = predict(net, images)
     layers = reference.in_execution_order(state(net), layer_order(net, images[:1]))
-    checks.close(
-        answers[some],
-        reference.network("d4cnn", layers, images[some]),
-        "The trained d4cnn's answer to digits, for its own weights",
-        "Is it the network described, and the one that was trained?",
-    )
+    expected = reference.network("d4cnn", layers, images[some])
+    what = "The trained d4cnn's answer to digits, for its own weights"
+    checks.close(answers[some], expected, what, "Is it the network described, and the one that was trained?")
+    reference.check_classes(answers[some], expected, "The trained d4cnn")
     accuracy = checks.accuracy(answers, labels)
     if accuracy >= bar or tries == 2:
         break
@@ -2362,8 +2378,8 @@ if not GRADING:
     results["D4CNN"] = test_model(d4cnn)
     trained["D4CNN"] = d4cnn
     display(plots.accuracies(results, {name: parameter_count(model) for name, model in trained.items()}))
-    three = {name: trained[name] for name in ("ordinary CNN", "C4CNN", "D4CNN")}
-    display(plots.accuracy_against_angle(three, test_set))
+    with_d4 = {name: trained[name] for name in ("ordinary CNN", "C4CNN", "D4CNN")}
+    display(plots.accuracy_against_angle(with_d4, test_set))
 
 # %% [markdown]
 r"""
@@ -2397,6 +2413,8 @@ if not GRADING:
 
 # %% [markdown]
 r"""
+So for digits, invariance under mirror images takes more than it gives. It is right for pictures in which left and right mean nothing: tissue under a microscope, the ground from above.
+
 # Glossary
 
 - **action** of a group: what its elements do to something, such as an image: $e.x = x$ and $g.(h.x) = (gh).x$.
@@ -2406,14 +2424,14 @@ r"""
 - **budget**: how much training a run may spend. **Epoch**: once through all training images.
 - **$C_4$**: the four quarter turns. **$D_4$**: these and the mirror images of the square.
 - **channel**: one of several feature maps of the same size, the axis $C$.
-- **equivariant**: acting on the input and acting on the output come to the same. **Invariant**: acting on the input changes nothing.
+- **equivariant**: acting on the input and acting on the output come to the same. **Invariant**: acting on the input leaves the output as it is.
 - **feature map**: what a layer found, and where. Over $p4$ also: in which orientation.
 - **filter bank**: all filters of a layer, one for each pair of input and output channels, and orientations.
 - **group**: a set with a product that is associative, with an **identity** that changes nothing and an **inverse** of each element that undoes it.
 - **group axis**: the axis of a tensor that counts a group's elements: third from the end, of length 4 or 8.
 - **group convolution**: takes functions on $p4$ to functions on $p4$. **Lifting convolution**: takes images to functions on $p4$.
-- **isotropic**: the same in all directions.
-- **kernel size $k$**: a filter's width and height. **Padding**: rows and columns of zeros put around the input. **Stride**: how far a window moves from one output to the next.
+- **isotropic**: the same in all directions; here: on each square ring around the centre.
+- **kernel size $k$**: a filter's width and height. **Padding**: rows and columns put around the input: of zeros for a convolution, of values that are never the largest for a max pool. **Stride**: how far a window moves from one output to the next.
 - **loss**: the number that training makes smaller: here how improbable a network finds the right class (cross-entropy).
 - **orientation** $s$, $t$: in which direction a feature runs; the index along the group axis.
 - **$p4$**: all moves of the plane that combine a translation with a quarter turn. **$p4m$**: with mirror images, too.
@@ -2431,9 +2449,9 @@ r"""
 # Hand in
 
 Save the notebook (Ctrl+S, on a Mac ⌘S), then run the next cell. It says which exercises are untouched, which of the course's cells were changed or lost, and which cells fail
-from a clean start: it runs the saved file from top to bottom in a kernel of its own, with trainings of a single step, which takes about a minute. Your own kernel goes on as it is, and your
+from a clean start: it runs the saved file from top to bottom in a kernel of its own, with trainings of a single step, which takes about 20 seconds. Your own kernel goes on as it is, and your
 notebook is not changed. Then it makes the file to hand in, `hand-in/gcnn.ipynb`. An exercise that you leave untouched
-costs its own points, and those of later tests that run on it: without 2.2 there is no 2.4, and without a layer of part 2 (or the normalisation of 3.5b, or the action of 4a) the networks that use it can show neither invariance nor
+costs its own points, and those of later tests that run on it: a 2.4 that calls `rotate_p4` fails without 2.2, and without a layer of part 2 (or the normalisation of 3.5b, or the action of 4a) the networks that use it can show neither invariance nor
 accuracy. How they are put together is tested apart.
 
 If it cannot find your notebook, name it: `submission.check("my-notebook.ipynb")`. It gives no grade: hidden tests follow.

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes: a core each, in what it starts too; before torch
@@ -14,6 +15,20 @@ from fabricated import a_class, open_course
 from autograder.notebooks import read_text
 
 PROJECT = Path(__file__).parents[1]
+BEGIN = time.monotonic()
+
+
+def pytest_addoption(parser):
+    """Take a limit of time, for machines that are stopped after some time whatever they have found."""
+    parser.addoption("--seconds", type=float, help="start no test later than this; those that are left are skipped")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Skip what there is no time left for, and say so."""
+    limit = item.config.getoption("--seconds")
+    if limit is not None and time.monotonic() - BEGIN > limit:
+        pytest.skip(f"not run: the {limit:g} seconds that there were are over")
 
 
 @pytest.hookimpl(trylast=True)

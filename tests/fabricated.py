@@ -12,11 +12,11 @@ import nbformat
 from autograder.course import Course
 from autograder.exercises import EXERCISES
 from autograder.judge import Outcome
-from autograder.notebooks import ASSIGNMENT, as_released, role
+from autograder.notebooks import ASSIGNMENT, role
 from autograder.report import exercise_of
 from autograder.run import Run, not_run
 from autograder.steps import prepared
-from autograder.submissions import model_answer
+from autograder.submissions import solved
 
 DUE = datetime.datetime(2026, 11, 20, 22)
 MISTAKES = {
@@ -46,10 +46,8 @@ def cells(source: nbformat.NotebookNode, kind: str) -> list[nbformat.NotebookNod
 
 def answered(source, *, words=True, untouched=(), added=()):
     """A hand-in with the model's answers, but for those that stay untouched, and with cells of its own."""
-    notebook, full = as_released(source), {cell.id: cell for cell in source.cells}
-    for cell in notebook.cells:
-        if role(cell) == "answer" and cell.id not in untouched and (words or cell.cell_type == "code"):
-            cell.source = model_answer(full[cell.id])
+    chosen = {cell.id for cell in cells(source, "answer") if words or cell.cell_type == "code"}
+    notebook = solved(source, chosen - set(untouched))
     notebook.cells[3:3] = [nbformat.v4.new_code_cell(code) for code in added]
     return notebook
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import statistics
 
 import pytest
 import typer
@@ -12,6 +13,8 @@ from nbgrader.coursedir import CourseDirectory
 from autograder import exports, lms
 from autograder.cli import app
 from autograder.steps import JudgedExecute
+from gcnn import learning
+from gcnn.budgets import BUDGETS
 
 PAGES = (
     "README.md",
@@ -115,6 +118,8 @@ def test_the_readme_has_the_figures_that_were_measured(project, measured):
         f"All {value('tests', 'alternatives.total')} different right answers",
         f"of the {value('hints', 'hints.total'):,} wrong answers that run, "
         f"{share('hints', 'hints.right_share'):.1f} % get a hint at the right cause or line and none at a wrong one",
+        f"{share('hints', 'hints.library_unknown.right_share'):.0f} % of the others would get a hint at the right "
+        f"cause or line, and {share('hints', 'hints.library_unknown.wrong_share'):.1f} % at a wrong one",
         f"Of the {value('hints', 'hints.written.total')} that were written by hand and made none, "
         f"{share('hints', 'hints.written.right_share'):.0f} % get the right cause",
         f"Of {value('unseen', 'unseen.total')} more wrong answers",
@@ -131,3 +136,59 @@ def test_the_readme_has_the_figures_that_were_measured(project, measured):
     text = " ".join((project / "README.md").read_text(encoding="utf-8").split())
     assert [sentence for sentence in sentences if sentence not in text] == []
     assert value("hints", "hints.wrong_share") == 0 and value("tests", "mutants.survived") == 0
+
+
+def test_the_notebook_says_what_was_measured(project, measured):
+    """Is each accuracy in the notebook's text that of the course's own runs?"""
+
+    def accuracy(network, budget, file=None):
+        return measured[file or f"{budget}_{network}", f"accuracy.{network}.{budget}"]
+
+    text = " ".join((project / "notebooks" / "gcnn.py").read_text(encoding="utf-8").split())
+    (reached,) = re.findall(r"a right `C4CNN` reaches about (\d+) %", text)
+    assert int(reached) == round(accuracy("c4cnn", "standard")["value"])
+    (graded,) = re.findall(r"which brings a right `C4CNN` to about (\d+) %", text)
+    assert int(graded) == round(accuracy("c4cnn", "grading", "calibrate")["value"])
+    gap = r"`C4CNN` gets about (\d+) % of the digits, `IsotropicCNN` only about (\d+) %"
+    ((c4cnn, isotropic),) = re.findall(gap, text)
+    assert c4cnn == reached and int(isotropic) == round(accuracy("isotropic_cnn", "standard")["value"])
+    worst, middle, best = (accuracy(name, "standard")["spread"] for name in ("isotropic_cnn", "plain_cnn", "c4cnn"))
+    assert worst["max"] < middle["min"] < middle["max"] < best["min"]
+    full, standard, longest = (BUDGETS[name] for name in ("full", "standard", "record"))
+    assert f'budget="full")` takes {full.epochs} epochs, four times as long as "standard"' in text
+    assert full.epochs == 4 * standard.epochs
+    rounds = f"{longest.epochs} rounds over {100 * longest.share:.0f} % of the digits"
+    assert f'"record" takes some twenty times as long as "standard": {rounds}' in text
+    assert longest.epochs * longest.share == pytest.approx(20 * standard.epochs, rel=0.1)
+    (record,) = re.findall(r"brought `C4CNNWithBatchNorm` to ([\d.]+) %", text)
+    assert float(record) == round(accuracy("c4cnn_bn", "record")["value"], 1)
+
+
+def test_the_notebook_says_how_many_digits_a_symmetry_replaces(project, measured):
+    """Do the sentences below the curves, and below those by angle, say what the measurements say?"""
+    text = " ".join((project / "notebooks" / "gcnn.py").read_text(encoding="utf-8").split())
+    found = learning.measurements()
+    mean = {
+        name: {digits: statistics.mean(values) for digits, values in by_digits.items()}
+        for name, by_digits in found["accuracy"].items()
+    }
+    assert "Each point is the mean of three runs" in text
+    assert {len(values) for by_digits in found["accuracy"].values() for values in by_digits.values()} == {3}
+    few, all_of_them = (n * learning.budget(n).epochs / (10_000 * BUDGETS["standard"].epochs) for n in (200, 10_000))
+    steps = "half as many steps again as in your trainings above, on 200 two fifths as many"
+    assert f"on all 10,000 they take {steps}" in text
+    assert all_of_them == 1.5 and 0.37 < few < 0.43
+    assert learning.budget(200).muon == BUDGETS["standard"].muon
+    assert "about as accurate from 200 as the ordinary CNN is from 500, and from 2,000 as it is from 5,000" in text
+    for fewer, more in (("200", "500"), ("2000", "5000")):
+        assert 0 < mean["C4CNN"][fewer] - mean["ordinary CNN"][more] < 1
+    assert "From any number of digits, `D4CNN` is behind `C4CNN`" in text
+    assert all(mean["D4CNN"][digits] < mean["C4CNN"][digits] for digits in mean["C4CNN"])
+    wide, c4cnn = (measured[f"standard_{name}", f"accuracy.{name}.standard"] for name in ("d4cnn", "c4cnn"))
+    assert "is behind `C4CNN` after the same training too" in text and wide["spread"]["max"] < c4cnn["spread"]["min"]
+    assert "near 0° it does better than the `C4CNN` that learnt the same digits" in text
+    ordinary, invariant = (found["by_angle"][name]["upright"] for name in ("ordinary CNN", "C4CNN"))
+    assert ordinary[0] > invariant[0] and ordinary[-1] > invariant[-1]
+    assert "at a right angle it mostly guesses" in text and max(ordinary[2:4] + ordinary[8:10]) < 30
+    assert "It is weakest halfway between two quarter turns, at 45°" in text
+    assert set(sorted(range(12), key=invariant.__getitem__)[:4]) == {1, 4, 7, 10}

@@ -64,11 +64,126 @@ def test_page_shows_the_figures(benchmarks):
     assert any("pairs" in line and line.endswith("| at least 2.5 | **missed** |") for line in lines)
     assert sum(line.endswith("| not measured |") for line in lines) == 3
     assert any(line.startswith("| C4CNN | ours | 30.6 (") and "6.12" in line and "43.2 %" in line for line in lines)
-    assert "| C4CNN | 4 | 60 | 95.4 |" in lines
+    assert "| C4CNN | 4 | `standard` | 60 | 95.4 |" in lines
     assert any(line.startswith("| 50 | × 1 | 8 |") and "123" in line for line in lines)
     assert "| D4CNN | 2 | 97.00 (96.50 … 97.50) | 612 (n 1) | 2 and 5: 31 |" in lines
+    assert "| D4CNN | – | 97.00 (96.50 … 97.50), 2 |" in lines
     assert "every figure is in float32" in text
     assert "C4CNN 60 s to 95.4 %" in text.partition("](pictures/accuracy_against_seconds.png)")[0]
+
+
+def test_the_graders_recipe_is_no_point_of_the_curve(benchmarks):
+    """Is `grading`, which is trained otherwise, in the table of budgets, and not on the line through the others?"""
+    import speed_page
+
+    result = made_up()
+    for one in list(result["rows"]):
+        if one["name"].endswith("c4cnn.0.8_epochs"):
+            result["rows"].append({**one, "name": one["name"].replace("0.8_epochs", "grading")})
+    assert [epochs for epochs, *_ in speed_page.Rows(result).curve("c4cnn")] == [0.8, 4]
+    text = speed_page.page(json.loads(json.dumps(result)), [])
+    assert "| C4CNN | 0.8 | `grading` | 12 | 91.3 |" in text and "| C4CNN | 0.8 |  | 12 | 91.3 |" in text
+
+
+def test_page_says_what_its_figures_are_not(benchmarks):
+    """Is it said that no GPU was measured, that the recipe has changed since, and neither where it is not so?"""
+    import speed_page
+
+    from gcnn.budgets import BUDGETS
+
+    old, new = made_up(), made_up()
+    new["machine"]["gpu"] = "a GPU"
+    for one in new["rows"]:
+        if one["name"].endswith(".standard"):
+            one["epochs"] = BUDGETS["standard"].epochs
+    for result, said in ((old, True), (new, False)):
+        text = speed_page.page(json.loads(json.dumps(result)), [])
+        assert ("No GPU has been measured" in text) == said
+        assert ("was another recipe than it is now: 4 epochs here" in text) == said
+
+
+def test_page_shows_where_a_step_goes(benchmarks):
+    """Is each kind of work there with its share, and what stands in the way?"""
+    import speed_page
+
+    rows = [("pools", 30.0), ("filter banks", 10.0)]
+    rows = [{"name": f"profile.c4cnn.{name}", "value": value, "dtype": "float32"} for name, value in rows]
+    profile = {**made_up(), "command": "python benchmarks/profiled.py", "rows": rows}
+    text = speed_page.page(json.loads(json.dumps(made_up())), [], {"profiled": profile})
+    assert "| pools | 30 | 75 % |" in text and "| filter banks | 10 | 25 % |" in text
+    assert "one thread, in float32" in text and "What stands in the way" in text
+
+
+def test_page_shows_what_each_way_saves(benchmarks):
+    """Does each network's row have its step, how many times as long it takes without each way, and no other column?"""
+    import speed_page
+    import training
+
+    rows = [training.row("c4cnn.float32.all.step_ms", [50.0, 60.0, 40.0], "ms")]
+    rows += [training.row("c4cnn.float32.without_fourier.ratio", [1.5, 1.25, 2.0], "times")]
+    measured = {**made_up(), "command": "python benchmarks/ways.py", "rows": rows}
+    text = speed_page.page(json.loads(json.dumps(made_up())), [], {"ways": measured})
+    assert "| network | format | ms a step | without Fourier basis |\n" in text
+    assert "| C4CNN | float32 | 50 (40 … 60) | 1.5 (1.25 … 2) |" in text
+
+
+@pytest.mark.parametrize("way", ["fourier", "rings", "convolutions", "pools", "batch_norm", "pytorch"])
+def test_a_way_is_taken_away(benchmarks, monkeypatch, way):
+    """Is what is timed without a way, and nothing else, computed without it, and is it there again afterwards?"""
+    import ways
+
+    from gcnn import fast, fourier, rings
+
+    called = set()
+    own = {"fourier": (fourier, "convolve"), "rings": (rings, "convolve"), "convolutions": (fast._Kernels, "_conv2d")}
+    own |= {"pools": (fast._Kernels, "_max_pool2d"), "batch_norm": (fast._Kernels, "_batch_norm")}
+
+    def noted(name, function):
+        return lambda *args, **more: called.add(name) or function(*args, **more)
+
+    for name, (owner, attribute) in own.items():
+        monkeypatch.setattr(owner, attribute, noted(name, getattr(owner, attribute)))
+    assert ways.step_ms("c4cnn_bn", "float32", "all", 1) > 0 and called == own.keys()
+    called.clear()
+    assert ways.step_ms("c4cnn_bn", "float32", way, 1) > 0
+    gone = {"convolutions": {"convolutions", "fourier", "rings"}, "pytorch": own.keys()}.get(way, {way})
+    assert called == own.keys() - gone
+    called.clear()
+    assert ways.step_ms("c4cnn_bn", "float32", "all", 1) > 0 and called == own.keys()
+
+
+def test_page_shows_the_whole_notebook_and_grading(benchmarks):
+    """Is what they take beside what they may take, with how it was measured?"""
+    import speed_page
+
+    solved = {**made_up(), "command": "a", "rows": [{"name": "solved.seconds", "value": 400.0}]}
+    grading = [{"name": "full.seconds", "value": 80.0}, {"name": "early_fail.seconds", "value": 15.0}]
+    grading += [{"name": "full.training_seconds", "value": 40.4}, {"name": "full.given_seconds", "value": 2.0}]
+    grading = {**made_up(), "command": "b", "rows": grading}
+    grading["machine"] |= {"numbers": "bfloat16"}
+    text = speed_page.page(json.loads(json.dumps(made_up())), [], {"solved": solved, "grading": grading})
+    assert "| 400 | at most 480 | reached | `a`, 2026-01-02, a processor, number format not kept |" in text
+    assert "| 80 | at most 75 | **missed** | `b`, 2026-01-02, a processor, bfloat16 |" in text
+    assert "| 15 | at most 15 | reached |" in text
+    assert "Of the full submission's 80 seconds 40.4 are training, – tests" in text
+
+
+def test_a_steps_work_is_told_apart(benchmarks):
+    """Is a step's time found by kind, the layers' filters and the optimizers among them, and are layers left alone?"""
+    import networks
+    import profiled
+
+    from gcnn.optimizers import Adam
+
+    before = Adam.step
+    taken = profiled.measured("plain_cnn", steps=1)
+    assert {"convolutions", "pools", "ReLU", profiled.OPTIMIZERS} <= taken.keys() and min(taken.values()) >= 0
+    assert Adam.step is before
+    layers = {type(module) for module in networks.network("ours", "isotropic_cnn").modules()}
+    (layer,) = (cls for cls in layers if hasattr(cls, "build_filter"))
+    with torch.profiler.profile() as seen, profiled.ranges([layer]):
+        layer(1, 2)(torch.rand(1, 1, 5, 5))
+    assert profiled.BANKS in {profiled.kind(event) for event in seen.events()}
 
 
 def test_page_of_a_result_with_nothing_in_it(benchmarks, tmp_path):
@@ -141,7 +256,7 @@ def test_budgets_of_the_course_are_on_the_ladder(benchmarks):
 
     from gcnn.budgets import BUDGETS
 
-    assert {"grading", "standard"} <= {budget.name for budget in training.LADDER}
+    assert {"grading", "standard", "full"} <= {budget.name for budget in training.LADDER}
     assert all(BUDGETS.get(budget.name, budget) is budget for budget in training.LADDER)
     epochs = [budget.epochs for budget in training.LADDER]
     assert epochs == sorted(epochs)

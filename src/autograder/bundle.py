@@ -29,7 +29,7 @@ README = """# Group equivariant neural networks: the course notebook
 - `requirements.txt`: what else is needed, where you set up Python yourself.
 
 **In Colab**: upload `{notebook}` (*File → Upload notebook*), then drag `{wheel}` into the file browser on the left.
-*Runtime → Change runtime type → T4 GPU* makes training take seconds.
+*Runtime → Change runtime type → T4 GPU* makes training faster.
 
 **In Kaggle**: *Create → New Notebook → File → Import Notebook*, then *File → Upload input* for `{wheel}`.
 

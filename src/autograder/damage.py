@@ -24,7 +24,7 @@ from nbformat import NotebookNode
 from autograder import intake
 from autograder.intake import UNREADABLE
 from autograder.notebooks import as_released, role
-from autograder.submissions import model_answer
+from autograder.submissions import solved
 
 NAMES = ("gcnn (1).ipynb", "Gcnn.ipynb", "my_solution.ipynb", "gcnn.ipynb.txt", "deeper/gcnn.ipynb", "GCNN final.IPYNB")
 _JUNK: tuple[Any, ...] = (
@@ -53,12 +53,10 @@ class Outcome:
     """The repairs, or the reason; of a crash, where it happened."""
 
 
-def answered(source: NotebookNode) -> NotebookNode:
-    """The release with the model's answers, outputs and all: what a good student hands in."""
-    notebook, full = as_released(source), {cell.id: cell for cell in source.cells}
+def complete(source: NotebookNode) -> NotebookNode:
+    """All answers, outputs and all: what a good student hands in."""
+    notebook = solved(source)
     for number, cell in enumerate(notebook.cells, start=1):
-        if role(cell) == "answer":
-            cell.source = model_answer(full[cell.id])
         if cell.cell_type == "code":
             cell.execution_count = number
             cell.outputs = [nbformat.v4.new_output("stream", text="All public checks passed.\n")]
@@ -372,7 +370,7 @@ def outcome(source: NotebookNode, seed: int, folder: Path) -> str:
     Raises:
         RuntimeError: it had none: what happened to it, and where the program stopped.
     """
-    hand_in = damaged(as_released(source) if seed % 2 else answered(source), random.Random(seed))
+    hand_in = damaged(as_released(source) if seed % 2 else complete(source), random.Random(seed))
     try:
         became = examine(hand_in, source, folder)
     finally:

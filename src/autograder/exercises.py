@@ -12,7 +12,7 @@ now. (tests/notebooks/test_apart.py measures it, with networks that are as accur
     group-conv: forgets to roll                       14     8   3.2: 10, now 6; 3.5c: 4, now 2
     group-conv: cuts the gradient                      0     0
     rotate-p4: rolls the other way                    29    23   as group-conv, and all 15 points of 2.4
-    isotropic-conv: gives corners a zero               4     2   3.3: 4, now 2
+    isotropic-conv: gives corners a zero               4     3   3.3: 4, now 3
     batch-norm: keeps statistics per orientation       0     0
     d4-action: permutes without reversing              8     6   4c: 4, now 2; and 4 points of 4b
 """

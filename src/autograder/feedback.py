@@ -33,6 +33,7 @@ from autograder.exercises import EXERCISES, Exercise
 from autograder.intake import UNREADABLE
 from autograder.marks import Mark, Marks, read_marks
 from autograder.notebooks import regions, role
+from autograder.versions import hash_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_CHECKS = 12  # of one test that are named
@@ -207,14 +208,11 @@ def _constant(node: ast.AST) -> str:
 
 
 @functools.cache
-def _maker() -> bytes:
+def _maker() -> str:
     """A hash of what makes pages: when it changes, they do."""
     names = ("feedback", "excerpts", "marks", "remarks", "safe", "mathml", "steps", "exercises", "notebooks")
     own = [Path(__file__).with_name(f"{name}.py") for name in names]
-    digest = hashlib.sha256()
-    for path in (*own, *sorted((TEMPLATES / "feedback").iterdir())):
-        digest.update(path.read_bytes())
-    return digest.digest()
+    return hash_of([*own, *sorted((TEMPLATES / "feedback").iterdir())])
 
 
 def fingerprint(notebook: Path, source: Path, marks: Marks) -> str:
@@ -225,12 +223,9 @@ def fingerprint(notebook: Path, source: Path, marks: Marks) -> str:
         source: the source notebook.
         marks: what the gradebook says.
     """
-    digest = hashlib.sha256(_maker())
-    for path in (notebook, source):
-        digest.update(hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest())
-    digest.update(_graded(notebook).isoformat().encode())
-    digest.update(json.dumps(dataclasses.asdict(marks), sort_keys=True, default=str).encode())
-    return digest.hexdigest()[:32]
+    marked = json.dumps(dataclasses.asdict(marks), sort_keys=True, default=str)
+    parts = [_maker(), hash_of([notebook, source]), _graded(notebook).isoformat(), marked]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:32]
 
 
 def _graded(notebook: Path) -> datetime:

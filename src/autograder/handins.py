@@ -16,8 +16,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.notebooks import ASSIGNMENT, as_released, role
-from autograder.submissions import Sample, model_answer
+from autograder.notebooks import ASSIGNMENT, role
+from autograder.submissions import Sample, solved
 
 ANSWERED = frozenset({"c4", "rotate-p4"})
 MARK = "hostile-sample-was-here"
@@ -25,11 +25,7 @@ MARK = "hostile-sample-was-here"
 
 def honest(source: NotebookNode, answered: frozenset[str] = ANSWERED, name: str = "honest") -> Sample:
     """The release with the model's answers to some exercises, and nothing else."""
-    notebook, full = as_released(source), {cell.id: cell for cell in source.cells}
-    for cell in notebook.cells:
-        if cell.id in answered:
-            cell.source = model_answer(full[cell.id])
-    return Sample(name, notebook, answered, frozenset())
+    return Sample(name, solved(source, answered), answered, frozenset())
 
 
 @dataclasses.dataclass(frozen=True)

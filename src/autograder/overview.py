@@ -196,7 +196,7 @@ def _success_bars(success: findings.Success) -> list[charts.Bar]:
 def _network_plot(network: findings.Network) -> charts.Plot:
     threshold = network.threshold
     low = max(0.0, 5 * (threshold.at_least // 5) - 10)
-    high = min(100.0, (threshold.at_most or 100.0) + 10)
+    high = 100.0
     marks = [
         charts.Mark(one.accuracy, f"{shown(one.student)}: {one.accuracy:.1f} %", "good" if one.enough else "bad")
         for one in network.measured
@@ -204,10 +204,7 @@ def _network_plot(network: findings.Network) -> charts.Plot:
     step = 5 if high - low <= 40 else 10
     ticks = [(x, f"{x:g}") for x in range(int(low), int(high) + 1, step)]
     lines = [(threshold.at_least, f"at least {threshold.at_least:g} %")]
-    if threshold.at_most is not None:
-        lines.append((threshold.at_most, f"at most {threshold.at_most:g} %"))
-    band = (threshold.at_least, threshold.at_most or high)
-    return charts.strip(marks, low, high, ticks=ticks, lines=lines, bands=[band])
+    return charts.strip(marks, low, high, ticks=ticks, lines=lines, bands=[(threshold.at_least, high)])
 
 
 def _usage(

@@ -362,3 +362,49 @@ def network(
             x = x.flatten(2).amax(dim=2)
         x = x.clamp(min=0)
     return x @ rest[0]["weight"].flatten(1).T + rest[0]["bias"]
+
+
+def check_classes(got: torch.Tensor, expected: torch.Tensor, what: str) -> None:
+    """Check that a network's answers name the classes that they should.
+
+    That its numbers are close says little where a submission chooses weights that make them huge: what is left free in
+    their last digits could name any class.
+
+    Args:
+        got: the answers, ``(B, classes)``.
+        expected: what `network` answers with the same weights.
+        what: names the network, at the start of the message.
+
+    Raises:
+        AssertionError: they name another class for more than 2 % of the images.
+    """
+    other = int((got.argmax(dim=1) != expected.argmax(dim=1)).sum())
+    assert 50 * other <= len(expected), (
+        f"{what} names another class than the network described does with the same weights, for {other} of "
+        f"{len(expected)} digits."
+    )
+
+
+def one_pixel(x: torch.Tensor) -> torch.Tensor:
+    """Inputs ``(B, …, H, W)`` with all but the pixel in the middle dark."""
+    middle, result = (..., x.shape[-2] // 2, x.shape[-1] // 2), torch.zeros_like(x)
+    result[middle] = x[middle]
+    return result
+
+
+def check_local(pixel: torch.Tensor, dark: torch.Tensor, kernel_size: int) -> None:
+    """Check that a convolution's pixels reach their neighbours and no further.
+
+    Args:
+        pixel: a layer's output for what `one_pixel` gives, ``(B, …, H, W)``.
+        dark: its output for zeros.
+        kernel_size: a filter's width and height.
+
+    Raises:
+        AssertionError: too few pixels of the output change, or too many.
+    """
+    seen = int(((pixel - dark)[0].flatten(0, -3).abs().amax(dim=0) > 1e-9).sum())
+    assert 5 <= seen <= kernel_size**2, (
+        f"A single bright pixel changes {seen} pixels of the output, expected itself and its neighbours: is it a "
+        f"{kernel_size}x{kernel_size} convolution?"
+    )

@@ -9,6 +9,7 @@ import bisect
 import copy
 import dataclasses
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import jupytext
@@ -186,6 +187,20 @@ def model_answer(cell: NotebookNode) -> str:
         elif shown and not re.search(r"(BEGIN|END) SOLUTION", line):
             lines.append(line)
     return "\n".join(lines).rstrip()
+
+
+def solved(source: NotebookNode, exercises: Collection[str] | None = None) -> NotebookNode:
+    """The release with the model's answers, as a student would have written them.
+
+    Args:
+        source: the source notebook.
+        exercises: which are answered; by default all.
+    """
+    notebook, full = as_released(source), {cell.id: cell for cell in source.cells}
+    for cell in notebook.cells:
+        if role(cell) == "answer" and (exercises is None or cell.id in exercises):
+            cell.source = model_answer(full[cell.id])
+    return notebook
 
 
 @dataclasses.dataclass(frozen=True)

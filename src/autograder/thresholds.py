@@ -1,8 +1,8 @@
 """How accurate a network must be to pass, after training in the grading budget, on the hidden digits.
 
-The bounds are far from what right networks reach, so that none of them fails: an accuracy test finds networks that did
-not learn, or (``at_most``) that cannot be isotropic. It does not tell apart good from better: a filter bank that is
-slightly wrong may learn nearly as well, and is found by comparison with the reference instead.
+The bounds are far below what right networks reach, so that none of them fails: an accuracy test finds networks that did
+not learn. It does not tell apart good from better: a filter bank that is slightly wrong may learn nearly as well, and a
+network that is not isotropic learns better; both are found by comparison with the reference instead.
 """
 
 import dataclasses
@@ -14,8 +14,6 @@ class Threshold:
 
     at_least: float
     """The lowest accuracy that passes."""
-    at_most: float | None
-    """The highest accuracy that passes; ``None`` if there is no bound."""
     mean: float
     """Right networks' mean accuracy."""
     sd: float
@@ -24,16 +22,16 @@ class Threshold:
     """From how many seeds mean and sd were measured."""
 
     def passes(self, accuracy: float) -> bool:
-        """Whether an accuracy, in percent, is within the bounds."""
-        return self.at_least <= accuracy <= (100.0 if self.at_most is None else self.at_most)
+        """Whether an accuracy, in percent, is enough."""
+        return accuracy >= self.at_least
 
 
 # Measured by `make calibrate` (rows `accuracy.<network>.grading` of benchmarks/results/calibrate.json). A right network
-# misses its bounds in at most 1 of 100 runs, and in at most 1 of 10,000 twice in a row: docs/tests.md has the figures.
+# misses its bound in at most 1 of 100 runs, and in at most 1 of 10,000 twice in a row: docs/tests.md has the figures.
 # A network that names every digit alike gets up to 12.5 %.
 GRADING = {
-    "c4cnn": Threshold(at_least=85.0, at_most=None, mean=91.33, sd=0.49, n=30),
-    "isotropic_cnn": Threshold(at_least=17.0, at_most=66.0, mean=32.86, sd=1.93, n=30),
-    "c4cnn_bn": Threshold(at_least=90.0, at_most=None, mean=93.90, sd=0.44, n=30),
-    "d4cnn": Threshold(at_least=82.0, at_most=None, mean=88.64, sd=0.83, n=30),
+    "c4cnn": Threshold(at_least=85.0, mean=91.33, sd=0.49, n=30),
+    "isotropic_cnn": Threshold(at_least=17.0, mean=32.86, sd=1.93, n=30),
+    "c4cnn_bn": Threshold(at_least=90.0, mean=93.90, sd=0.44, n=30),
+    "d4cnn": Threshold(at_least=82.0, mean=88.64, sd=0.83, n=30),
 }

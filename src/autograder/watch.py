@@ -21,7 +21,7 @@ import psutil
 
 from autograder.course import Course
 from autograder.notebooks import ASSIGNMENT
-from autograder.sandbox import clean_up_stale
+from autograder.sandbox.workspace import Workspace
 
 MARK = "hostile-sample"  # what the samples call the files that they leave behind
 MOST_MB = 300  # that a submission's results may take of the grader's disk, ten times what a large one needs
@@ -90,7 +90,7 @@ class Watch:
             effects.append(f"{megabytes:,.0f} MB of the grader's disk were taken")
         effects += [f"a connection came to {listener.getsockname()!r}" for listener in self._called()]
         effects += [f"a process is left over: {process}" for process in _left_over(there)]
-        effects += [f"the sandbox left {path}" for path in clean_up_stale()]
+        effects += [f"the sandbox left {path}" for path in Workspace.there if path.exists()]
         if (dict(os.environ), Path.cwd(), _mounts()) != (environment, folder, mounts):
             effects.append("the grader's environment, folder or mounts changed")
 

@@ -28,7 +28,7 @@ _SAVE = "save the notebook (Ctrl+S, on a Mac ⌘S) and run this cell again"
 def check(notebook: str | os.PathLike | None = None, *, clean_start: bool = True) -> None:
     """Say what is untouched, changed, lost or failing in the notebook, and make the file to hand in.
 
-    The file is run from top to bottom in a fresh kernel, with trainings of a single step, in about a minute. Your
+    The file is run from top to bottom in a fresh kernel, with trainings of a single step, in about 20 seconds. Your
     own kernel goes on as it is. What can go wrong is said in a sentence; nothing is raised.
 
     Args:

@@ -2,8 +2,8 @@
 
 A split is used as whole tensors on the device; there is no loader and no work per image. On a CPU, `gcnn.fast` computes
 some of the network's functions faster. The recipe is Adam with a linear warm-up, a cosine decay to zero and clipped
-gradients: from a fan-in (He) initialisation it neither diverges nor sticks at 10 %, with or without normalisation. What
-a long training adds to it, the budget says.
+gradients: from a fan-in (He) initialisation it neither diverges nor sticks at 10 %, with or without normalisation.
+Whether Muon trains the filters, and what else a training adds, the budget says.
 """
 
 import contextlib
@@ -34,7 +34,8 @@ from gcnn.selection import selection
 
 WEIGHT_DECAY = 1e-5  # the original's
 LARGEST_GRADIENT = 1.0  # norm over all parameters; longer gradients are scaled down to it
-LOOKS = 200  # validation digits after each epoch, at least; fewer only where the epoch itself had fewer
+LOOKS = 200  # validation digits after each part of an epoch, at least; fewer only where the part itself had fewer
+LOOKING = 1 / 10  # as many validation digits as this share of a part's: looking costs a third of learning
 EVERY = 20  # steps between two looks at the loss: each look waits for the device
 
 
@@ -250,7 +251,7 @@ def _train(
     batch_size = min(budget.batch_size, len(labels))
     chosen_each = max(batch_size, int(budget.share * len(labels)))
     per_epoch = chosen_each // batch_size  # the few images that do not fill a batch wait for another epoch
-    steps = max(1, round(budget.epochs * per_epoch))
+    per_part, steps = math.ceil(per_epoch / budget.parts), max(1, round(budget.epochs * per_epoch))
     optimizers = _optimizers(model, budget)
     last = torch.full((len(labels),), math.inf, dtype=images.dtype, device=device)  # the last loss of each image
     stored = None if checkpoint is None else checkpoint.load()
@@ -262,23 +263,24 @@ def _train(
         vars(history).update(stored["history"])
         last = stored.get("losses", last).to(device)
         done = f"epoch {history.epochs[-1]:.4g} of {budget.epochs:.4g}"
-        whole = len(history.step_loss) >= steps
+        whole = len(history.step_loss) == steps
         print(f"{'Loaded' if whole else 'Going on'} from {checkpoint.path}, {done}. Delete the file to start anew.")
-    first_epoch = len(history.epochs)
-    step = min(first_epoch * per_epoch, steps)
+    step = len(history.step_loss)
     before = history.seconds[-1] if history.seconds else 0.0
     shown = Progress(progress and step < steps, steps, step, model)
     start = time.perf_counter()
     model.train()
     try:
-        for epoch in range(first_epoch, math.ceil(steps / per_epoch)):
-            torch.manual_seed(seed := history.seed * 100_003 + epoch)  # for dropout, the same after an interruption
+        while step < steps:
+            epoch, first = divmod(step, per_epoch)
+            seed = history.seed * 100_003 + epoch
+            torch.manual_seed(seed + 50_021 * first)  # for dropout, the same after an interruption
             order, weight = selection(last, chosen_each, torch.Generator().manual_seed(seed))
             order, weight = order.to(device), weight.to(device)
             now = _turned(images[order], seed, budget.stretched).split(batch_size) if budget.turned else None
-            todo = min(per_epoch, steps - step)
+            todo = min(per_part, per_epoch - first, steps - step)
             losses, right = torch.zeros(todo, device=device), torch.zeros((), dtype=torch.long, device=device)
-            for i, batch in enumerate(order[: todo * batch_size].split(batch_size)):
+            for i, batch in enumerate(order.split(batch_size)[first : first + todo]):
                 x, t = images[batch] if now is None else now[i], labels[batch]
                 model.zero_grad(set_to_none=True)
                 y = model(x)
@@ -299,8 +301,8 @@ def _train(
             history.step_loss += losses.tolist()
             history.loss.append(losses.mean().item())
             history.train_accuracy.append(100 * right.item() / (todo * batch_size))
-            trained = todo * batch_size  # looking must take less time than training did
-            looks = min(trained, max(LOOKS, trained // 4))
+            trained = todo * batch_size
+            looks = min(trained, max(LOOKS, int(LOOKING * trained)))
             few = (part[:looks] for part in valid)
             history.valid_accuracy.append(_accuracy(model, *few, batch_size=500))
             history.learning_rate.append(budget.rate(step - 1, steps))

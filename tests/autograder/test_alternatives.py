@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import itertools
 import re
 from pathlib import Path
 
@@ -18,28 +17,16 @@ from autograder.submissions import model_answer
 CODE = [key for key, exercise in EXERCISES.items() if not exercise.by_hand]
 NAMES = sorted(path.stem for path in (Path(__file__).parents[2] / FOLDER).glob("*.py"))
 LAYERS = [name for name in NAMES if not re.match("[a-z0-9]+cnn(_bn)?__|isotropic_cnn__", name)]
-# Two whole hand-ins, each network in two styles on layers in two styles, trained as in grading.
-TRAINED = {
-    "functions": (
-        *("c4__complex_numbers", "d4__matrices", "isotropic_conv__a_box_and_a_point"),
-        *(
-            "rotate_p4__permutation_matrix",
-            "lifting_conv__table_of_pixels",
-            "group_conv__convolves_in_three_dimensions",
-        ),
-        *("c4cnn__functions_and_names", "isotropic_cnn__functions", "batch_norm__sums_and_sizes"),
-        *("c4cnn_bn__pairs_of_lists", "d4_action__matrices", "d4_lifting_conv__table_of_pixels"),
-        *("d4_group_conv__loops_over_pairs", "d4cnn__functions"),
-    ),
-    "modules": (
-        *("c4__walks_round_the_clock", "d4__permutations_of_corners", "isotropic_conv__writes_the_centre_in_place"),
-        *("rotate_p4__where_each_value_came_from", "lifting_conv__turns_the_image_instead"),
-        *("group_conv__a_convolution_for_each_pair", "c4cnn__is_a_sequential", "isotropic_cnn__is_a_sequential"),
-        *("batch_norm__mean_of_squares", "c4cnn_bn__is_a_sequential", "d4_action__a_table_from_the_product"),
-        *("d4_lifting_conv__transforms_the_image_instead", "d4_group_conv__convolves_in_three_dimensions"),
-        "d4cnn__is_a_sequential",
-    ),
-}
+# A whole hand-in, trained as in grading, in the style of modules; that of functions is passes_all__written_quite_
+# differently in tests/submissions.
+TRAINED = (
+    *("c4__walks_round_the_clock", "d4__permutations_of_corners", "isotropic_conv__writes_the_centre_in_place"),
+    *("rotate_p4__where_each_value_came_from", "lifting_conv__turns_the_image_instead"),
+    *("group_conv__a_convolution_for_each_pair", "c4cnn__is_a_sequential", "isotropic_cnn__is_a_sequential"),
+    *("batch_norm__mean_of_squares", "c4cnn_bn__is_a_sequential", "d4_action__a_table_from_the_product"),
+    *("d4_lifting_conv__transforms_the_image_instead", "d4_group_conv__convolves_in_three_dimensions"),
+    "d4cnn__is_a_sequential",
+)
 
 
 @pytest.fixture(scope="module")
@@ -147,20 +134,16 @@ def test_a_right_answer_costs_nothing_elsewhere(found, everywhere, source, name)
     assert refused(everywhere[name]) == {}
 
 
-def test_both_whole_hand_ins_are_different_throughout(found):
-    """Has each an answer to every exercise in code, and do they share none?"""
-    for names in TRAINED.values():
-        assert sorted(found[name].exercise for name in names) == sorted(CODE)
-    assert not set.intersection(*map(set, TRAINED.values()))
-    assert len(list(itertools.chain(*TRAINED.values()))) == 2 * len(CODE)
+def test_the_whole_hand_in_answers_everything_once(found):
+    """Has it one answer to every exercise in code?"""
+    assert sorted(found[name].exercise for name in TRAINED) == sorted(CODE)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("style", TRAINED)
-def test_whole_hand_ins_earn_full_marks(found, source, style):
-    """Do networks in other styles, on layers in other styles, pass everything after training as in grading?"""
-    notebook = combined([found[name] for name in TRAINED[style]], source)
+def test_a_whole_hand_in_earns_full_marks(found, source):
+    """Do networks in another style, on layers in another style, pass everything after training as in grading?"""
+    notebook = combined([found[name] for name in TRAINED], source)
     done = run(notebook, frozenset(submission_names(source)), settings=PATIENT)
     assert refused(done.outcomes) == {}
     assert done.outcomes.keys() == {cell.id for cell in source.cells if role(cell) == "tests"}

@@ -18,8 +18,9 @@ import pytest
 from autograder import attacks, watch
 from autograder.handins import HANDINS
 from autograder.notebooks import ASSIGNMENT
-from autograder.sandbox import SandboxUnavailable
+from autograder.sandbox import SandboxUnavailable, clean_up_stale, workspace
 from autograder.sandbox.sandbox import check
+from autograder.sandbox.workspace import Workspace
 from autograder.watch import Watch
 
 PROJECT = Path(__file__).parents[2]
@@ -96,11 +97,25 @@ def _in_the_environment(course, watching):
     os.environ["HOSTILE_SAMPLE"] = "was here"
 
 
+def _in_the_sandboxes_folder(course, watching):
+    os.close(Workspace()._lock)  # as if its grader had died: the next one cleans up after it
+
+
 @pytest.mark.parametrize(
-    "effect", [_on_disk, _in_a_planted_file, _read, _in_anothers_hand_in, _in_the_gradebook, _in_the_environment]
+    "effect",
+    [
+        _on_disk,
+        _in_a_planted_file,
+        _read,
+        _in_anothers_hand_in,
+        _in_the_gradebook,
+        _in_the_environment,
+        _in_the_sandboxes_folder,
+    ],
 )
 def test_the_watch_notices(effect, course, monkeypatch):
     """Would an effect be noticed: a new, changed or opened file, another's hand-in or grade, the environment?"""
+    monkeypatch.setattr(Workspace, "there", set())
     monkeypatch.setenv("HOSTILE_SAMPLE", "")
     with Watch(course, attacks.BYSTANDER) as watching:
         with watching.over("nobody") as effects:
@@ -110,6 +125,17 @@ def test_the_watch_notices(effect, course, monkeypatch):
             effect(course, watching)
         assert effects
     (course.root / "hostile-sample-was-here").unlink(missing_ok=True)
+    clean_up_stale()
+
+
+def test_the_watch_blames_nobody_for_anothers_sandbox(course):
+    """Is a directory that another grader left while a submission was graded no effect of that submission?"""
+    with Watch(course, attacks.BYSTANDER) as watching, watching.over("nobody") as effects, workspace._alone() as base:
+        left = base / "1"
+        left.mkdir()
+    assert effects == []
+    clean_up_stale()
+    assert not left.exists()
 
 
 def test_a_watch_that_cannot_see_says_so(tmp_path):

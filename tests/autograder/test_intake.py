@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 
 from autograder import damage, intake
 from autograder.course import Course
-from autograder.damage import answered
+from autograder.damage import complete
 from autograder.intake import Notes, clear, notes
 from autograder.notebooks import ASSIGNMENT, as_released
 from autograder.steps import prepared
@@ -29,7 +29,7 @@ NAME = f"{ASSIGNMENT}.ipynb"
 @pytest.fixture(scope="module")
 def good(source):
     """What a good student hands in, as a file."""
-    return nbformat.writes(answered(source)).encode()
+    return nbformat.writes(complete(source)).encode()
 
 
 @pytest.fixture(scope="module")
@@ -280,7 +280,7 @@ STARTS: dict[str, NotebookNode] = {}  # made once
 def test_whatever_happens_to_a_hand_in_has_an_outcome(source, tmp_path_factory, seed, start):
     """Is every damaged hand-in read, cleared and poured, or not graded with a reason; does none stop the grading?"""
     if not STARTS:
-        STARTS.update(answered=answered(source), released=as_released(source))
+        STARTS.update(answered=complete(source), released=as_released(source))
     hand_in = damage.damaged(STARTS[start], random.Random(seed))
     outcome = damage.examine(hand_in, source, tmp_path_factory.mktemp("damaged"))
     assert outcome.kind in ("as it was", "repaired", "in part not graded", "not graded"), (hand_in.what, outcome)
@@ -298,7 +298,7 @@ def test_a_thousand_damaged_notebooks_have_a_thousand_outcomes(source, tmp_path)
 
 def test_the_damages_differ_and_are_the_same_for_the_same_seed(source):
     """Is a seed enough to have a damaged hand-in again, and are there very different ones?"""
-    start = answered(source)
+    start = complete(source)
     first, again = (damage.damaged(start, random.Random(7)) for _ in range(2))
     assert first == again
     many = [damage.damaged(start, random.Random(seed)) for seed in range(150)]

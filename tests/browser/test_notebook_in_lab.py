@@ -100,7 +100,7 @@ def test_the_check_before_handing_in_reads_what_is_saved(lab, model):
 
 
 def test_the_slider_turns_the_digit(lab, model):
-    """Do the arrow keys move the slider, and does another picture of the digit appear, whole, with its words?"""
+    """Do the arrow keys move it, and does another picture of the digit, or layer, appear, whole, with its words?"""
     lab.before_the_slider(model)
     for picture in lab.page.locator(".jp-OutputArea img").all():
         assert seen(picture) and picture.get_attribute("alt")
@@ -122,6 +122,14 @@ def test_the_slider_turns_the_digit(lab, model):
     lab.page.keyboard.press("Enter")
     expect(picture).to_have_attribute("alt", starting("A digit turned by 90 degrees"), timeout=60_000)
     expect(slider).to_have_attribute("aria-valuetext", "90")
+    layers = shown.get_by_label("beside the first layer")
+    layers.select_option("4: Conv2d, IsotropicConv2d, GroupConv2d")
+    at_layer_4 = re.compile(r"^A digit turned by 90 degrees.*LiftingConv2d, 33×33 pixels and GroupConv2d, 17×17 pixels")
+    expect(picture).to_have_attribute("alt", at_layer_4, timeout=60_000)
+    assert seen(picture)
+    layers.select_option("the last one large enough to read")
+    expect(picture).not_to_have_attribute("alt", at_layer_4, timeout=60_000)
+    expect(layers).to_have_value("the last one large enough to read")
 
 
 @pytest.mark.parametrize("part", [".jp-OutputArea-output", ".jp-RenderedMarkdown"])

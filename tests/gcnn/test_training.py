@@ -119,6 +119,18 @@ def test_history_has_one_entry_per_epoch_and_one_loss_per_step(model, data):
     assert (history.budget.epochs, history.seed) == (2.5, 7)
 
 
+def test_parts_of_an_epoch_change_nothing_but_how_often_progress_is_measured(model, data):
+    """Is an epoch of three parts the same training with more entries, the last part shorter where they do not fit?"""
+    model[4].p = 0.0  # what is dropped differs
+    whole, budget = copy.deepcopy(model), Budget("whole", epochs=1.5, batch_size=10)
+    train_model(whole, budget, **data)
+    train_model(model, dataclasses.replace(budget, parts=3), **data)
+    assert same(model, whole)
+    assert model.history.step_loss == whole.history.step_loss
+    assert model.history.epochs == [0.4, 0.8, 1, 1.4, 1.5] and whole.history.epochs == [1, 1.5]
+    assert sum(model.history.step_loss[:4]) / 4 == pytest.approx(model.history.loss[0], rel=1e-5)
+
+
 def test_modes_are_restored(model, data):
     """Is every part of a network back in its own mode after training and testing?"""
     model.eval()
@@ -162,12 +174,11 @@ def test_the_grader_gets_its_own_budget(model, data, monkeypatch, value, expecte
 
 
 def test_budgets_grow():
-    """Are the budgets there, in order, and is `full` the original's 30 epochs?"""
+    """Are the budgets there, each under its own name and longer than the one before?"""
     assert list(BUDGETS) == ["trial", "grading", "standard", "full", "record"]
     assert all(name == budget.name for name, budget in BUDGETS.items())
     epochs = [budget.epochs for budget in BUDGETS.values()]
     assert epochs == sorted(epochs)
-    assert BUDGETS["full"].epochs == 30
 
 
 def test_a_budget_may_turn_the_images(data):
@@ -330,7 +341,7 @@ def interrupted_after(epochs: int, monkeypatch) -> None:
 LONG = {"turned": True, "stretched": 0.1, "share": 0.6, "smoothing": 0.1, "muon": 0.01}
 
 
-@pytest.mark.parametrize("more", [{}, {"turned": True}, LONG], ids=["plain", "turned", "long"])
+@pytest.mark.parametrize("more", [{}, {"turned": True}, LONG, {"parts": 4}], ids=["plain", "turned", "long", "parts"])
 @pytest.mark.parametrize("done", [0, 1, 2])
 def test_resuming_equals_not_having_been_interrupted(model, data, tmp_path, monkeypatch, capsys, done, more):
     """Is the result the same, to the last bit, from another start of the network, and are the curves whole?"""
@@ -567,6 +578,8 @@ def test_wrong_arguments_are_named(model, data, change, message):
         {"share": 0},
         {"smoothing": 1},
         {"muon": -1},
+        {"parts": 0},
+        {"parts": 2, "turned": True},
     ],
 )
 def test_impossible_budgets_are_refused(change):

@@ -126,11 +126,35 @@ def test_the_slider_turns_the_digit(widgets, networks, digit):
     png = base64.b64decode(re.search(r"base64,([^\"]+)", after)[1])
     assert Image.open(io.BytesIO(png)).size[0] > 1500
     drawn = []
-    picture_of, thing.turning.picture = thing.turning.picture, lambda angle: drawn.append(angle) or picture_of(angle)
+    picture_of = thing.turning.picture
+    thing.turning.picture = lambda *wanted: drawn.append(wanted) or picture_of(*wanted)
     thing.slider.value = 0
     assert thing.shown.value == before and not drawn
     thing.slider.value = 92  # typed
-    assert "turned by 90 degrees" in thing.shown.value and drawn == [90]
+    assert "turned by 90 degrees" in thing.shown.value and drawn == [(90, slider.LATER)]
+    thing.layers.value = 2
+    assert "turned by 90 degrees" in thing.shown.value and drawn[1:] == [(90, 2)]
+    thing.layers.index = 0  # back again
+    assert (thing.layers.index, thing.layers.value) == (0, slider.LATER) and len(drawn) == 2
+
+
+def test_each_layer_can_be_chosen(digit):
+    """Is every layer's choice of maps shown beside the first at the angle that is asked for, under its own title?"""
+    networks = {"deep": on_a_group(), "shallow": nn.Sequential(Lift(), nn.ReLU(), nn.Flatten(), nn.Linear(648, 10))}
+    turning = slider.Turning(networks, digit, None, [0, 90])
+    choices = {"the last one large enough to read": 0, "2: ReLU": 2, "3: Flatten": 3, "4: Conv2d": 4}
+    assert turning.choices() == choices
+    titles = {2: "ReLU, 9×9 pixels", 3: "Flatten, 9×9 pixels", 4: "Conv2d, 7×7 pixels"}
+    for number, title in titles.items():
+        figure = turning.picture(90, number)
+        first, second = [ax for ax in figure.axes if ax.get_title().endswith("pixels")][:2]
+        assert (first.get_title(), second.get_title()) == ("Lift, 9×9 pixels", title)
+        expected = turning.networks[0].layers[number - 1].tiles[1]
+        assert np.array_equal(shown(second), expected, equal_nan=True)
+        assert f"feature maps of deep (Lift, 9×9 pixels and {title})" in figure.alt
+        assert any(text.get_text() == "no further layer" for ax in figure.axes for text in ax.texts) == (number > 2)
+        beside = f" and {title}" if number == 2 else ""
+        assert f"feature maps of shallow (Lift, 9×9 pixels{beside})" in figure.alt
 
 
 def test_a_page_without_widgets_shows_the_strip(widgets, networks, digit, capfd):
@@ -174,7 +198,7 @@ def test_orientations_are_shown(digit):
         assert torch.allclose(four[1, 10:, 10 * s : 10 * s + 9], (4 + s) * rotate(digit, 1)[0])
         assert torch.allclose(eight[0, 10:, 10 * s : 10 * s + 9], (12 + s) * digit[0])
     assert four[:, 9].isnan().all() and eight[:, :, 9].isnan().all()
-    layers = slider.Turning({"n": on_a_group()}, digit, None, [0]).networks[0].layers
+    layers = slider.Turning({"n": on_a_group()}, digit, None, [0]).networks[0].shown(slider.LATER)
     assert [layer.title for layer in layers] == ["Lift, 9×9 pixels", "Conv2d, 7×7 pixels"]
     assert layers[0].caption == "2 of 2 channels, a row each; s = 0 to 3" and layers[1].caption == "5 of 5 channels"
 

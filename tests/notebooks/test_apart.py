@@ -122,7 +122,7 @@ COSTS = {
     "fails_d4_action__permutes_without_reversing": {"d4-group-conv": 4, "d4cnn": 2},
     "fails_group_conv__cuts_the_gradient": {},
     "fails_group_conv__forgets_to_roll": {"c4cnn": 6, "c4cnn-bn": 2},
-    "fails_isotropic_conv__gives_corners_a_zero": {"isotropic-cnn": 2},
+    "fails_isotropic_conv__gives_corners_a_zero": {"isotropic-cnn": 3},
     "fails_lifting_conv__rotates_the_wrong_way": {"c4cnn": 6, "c4cnn-bn": 2},
     "fails_rotate_p4__rolls_the_other_way": {"group-conv": 15, "c4cnn": 6, "c4cnn-bn": 2},
 }
@@ -144,8 +144,6 @@ def test_what_a_wrong_layer_costs(notebook, source, monkeypatch, path):
             drawn = torch.Generator().manual_seed(1)
             net = notebook.network(name, answers, lambda fresh, g=drawn: with_random_state(fresh, g, torch.float32)[0])
             labels = {images: predict(net, images).argmax(1) for images in (public, secret)}
-            if name == "isotropic_cnn":  # more than so many are more than it can
-                labels = {images: truth + (torch.arange(100) >= 40) for images, truth in labels.items()}
             right = (secret, labels[secret])
             monkeypatch.setattr(hidden, "digits", lambda right=right: right)
             names = {name: net, "test_set": types.SimpleNamespace(images=public, labels=labels[public])}

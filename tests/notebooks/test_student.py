@@ -149,17 +149,3 @@ def test_what_cannot_be_installed_is_said_each_time(bundle, environment, project
     for words in failed.values():
         assert "pip could not install torchvision>=" in words and "connected to the internet" in words
         assert f" torch=={importlib.metadata.version('torch')}. " in words  # what is here must stay
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(2400)
-def test_the_solved_notebook_runs_from_top_to_bottom(bundle, environment, project, source):
-    """Does the whole solved notebook run, trained a little longer than for a grade, with every public check passed?"""
-    notebook = read_sample(project / "tests" / "submissions" / "passes_all.py", source).notebook
-    cells = run(environment, bundle / "gcnn.ipynb", notebook, timeout=2300, epochs=1.5).cells
-    assert errors(cells) == {}
-    tests = [cell for cell in cells if role(cell) == "tests"]
-    assert len(tests) == 30
-    assert [cell.id for cell in tests if "All public checks of" not in printed(cell)] == []
-    pictures = sum("image/png" in o.get("data", {}) for cell in cells for o in cell.get("outputs", []))
-    assert pictures >= 16

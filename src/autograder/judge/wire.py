@@ -20,6 +20,7 @@ import math
 import sys
 
 MAX_BYTES = 256 * 2**20  # of a whole message
+MAX_VALUES = 2**24  # of one tensor: compared in double precision, each takes eight bytes, several times over
 MAX_TEXT = 4 * 2**20  # of its JSON: parsed, it takes up to thirty times as much memory
 MAX_NESTING = 8  # containers in containers
 MAX_ELEMENTS = 10_000  # of one container
@@ -147,8 +148,8 @@ def _encoded_tensor(tensor, torch, buffers):
     plain = tensor.detach().as_subclass(torch.Tensor)
     if plain.dim() > MAX_DIMENSIONS:
         raise WireError(f"a tensor with {plain.dim()} dimensions")
-    if plain.numel() * plain.element_size() > MAX_BYTES:
-        raise WireError(f"a tensor of {plain.numel():,} elements is larger than {MAX_BYTES:,} bytes")
+    if plain.numel() > MAX_VALUES:
+        raise WireError(f"a tensor of {plain.numel():,} elements, more than {MAX_VALUES:,}")
     flat = plain.to("cpu").resolve_conj().resolve_neg().contiguous().reshape(-1)
     # A copy: the message may be sent after the tensor has changed.
     buffers.append(flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b"")
@@ -208,7 +209,7 @@ def _decoded_tensor(torch, dtype, shape, requires_grad, data):
         raise WireError("a tensor without its bytes")
     # The bytes are counted before anything is allocated: a shape alone must not be able to take memory.
     sizes_are_right = len(shape) <= MAX_DIMENSIONS and all(type(n) is int and 0 <= n < 2**40 for n in shape)
-    if not sizes_are_right or math.prod(max(n, 1) for n in shape) > MAX_BYTES:
+    if not sizes_are_right or math.prod(max(n, 1) for n in shape) > MAX_VALUES:
         raise WireError("not the shape of a tensor")
     if math.prod(shape) * dtype.itemsize != data.nbytes:
         raise WireError("a tensor whose bytes do not fill its shape")

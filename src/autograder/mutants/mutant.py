@@ -58,11 +58,14 @@ def normalised(source: str) -> str:
 
 def _structure(node: object) -> str:
     if isinstance(node, list):
-        return "[" + " ".join(map(_structure, node)) + "]"
+        return "[" + " ".join(_structure(one) for one in node if not _is_text(one)) + "]"
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = {name: value for name, value in ast.iter_fields(node) if name not in _NO_MATTER}
-    if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
-        fields["body"] = node.body[1:]
     parts = [f"{name}={_structure(value)}" for name, value in fields.items() if value not in (None, [])]
     return f"{type(node).__name__}({' '.join(parts)})"
+
+
+def _is_text(node: object) -> bool:
+    """Whether a statement is a text and nothing else, as docstrings are."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -25,6 +25,7 @@ from autograder.mutants.arena import Arena, Verdict
 from autograder.mutants.mutant import STUDENT, Mutant
 from autograder.mutants.uses import Uses
 from autograder.notebooks import role
+from autograder.versions import hash_of
 
 KILLED, SURVIVED, EQUIVALENT, CONTRADICTED = "killed", "survived", "equivalent", "contradicted"
 """Lost points; kept all; kept all, with a reason; lost points although it is said to be right."""
@@ -32,7 +33,16 @@ KILLED, SURVIVED, EQUIVALENT, CONTRADICTED = "killed", "survived", "equivalent",
 FORMAT = 1  # of what a verdict says and how it comes about: another one judges everything again
 # What a verdict depends on beside the notebook: modules and packages of the grader and the students.
 _CODE = {
-    "autograder": ("judge", "sandbox", "run.py", "reference.py", "hidden.py", "thresholds.py", "mutants/arena.py"),
+    "autograder": (
+        "judge",
+        "sandbox",
+        "kernel.py",
+        "run.py",
+        "reference.py",
+        "hidden.py",
+        "thresholds.py",
+        "mutants/arena.py",
+    ),
     "gcnn": ("",),
 }
 MAX_RESTARTS = 3
@@ -70,14 +80,12 @@ class Proof:
 @functools.cache
 def code_version() -> str:
     """A hash of the code that judges, without the notebook."""
-    sums = hashlib.sha256()
+    paths: list[Path] = []
     for package, parts in _CODE.items():
         root = Path(str(resources.files(package)))
         for part in parts:
-            paths = [root / part] if part.endswith(".py") else sorted((root / part).rglob("*.py"))
-            for path in paths:
-                sums.update(path.read_bytes())
-    return sums.hexdigest()
+            paths += [root / part] if part.endswith(".py") else sorted((root / part).rglob("*.py"))
+    return hash_of(paths)
 
 
 def key(mutant: Mutant, uses: Uses, given: str) -> str:

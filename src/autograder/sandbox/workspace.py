@@ -13,6 +13,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 from autograder.sandbox import cgroups
 from autograder.sandbox.limits import SandboxUnavailable
@@ -73,6 +74,9 @@ def _alone() -> Iterator[Path]:
 class Workspace:
     """One sandbox's directory ``path``, with a number that no other sandbox on this machine has: ``uid``."""
 
+    there: ClassVar[set[Path]] = set()
+    """Directories that this process made and has not removed."""
+
     def __init__(self):
         clean_up_stale()
         with _alone() as base:
@@ -82,6 +86,7 @@ class Workspace:
                 with contextlib.suppress(FileExistsError):
                     self.path.mkdir(mode=0o700)
                     break
+            self.there.add(self.path)
             self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
 
@@ -95,6 +100,8 @@ class Workspace:
         if self._lock is not None:
             with _alone():
                 shutil.rmtree(self.path, ignore_errors=True)
+            if not self.path.exists():
+                self.there.discard(self.path)
             os.close(self._lock)
             self._lock = None
 

@@ -99,7 +99,7 @@ def filters(bank: torch.Tensor) -> Picture:
     Args:
         bank: ``(S, k, k)`` of a lifting convolution: a tile for each orientation s. Or ``(S, T, k, k)`` of a group
             convolution: a row for each output orientation s, a column for each input orientation t. Where a row holds
-            the tiles of the first, turned and moved along, frames of one colour follow each of them. That is measured.
+            the tiles of the first, turned and moved along, a letter and a frame's colour follow each. That is measured.
 
     Raises:
         ValueError: another shape, or values that are not finite.
@@ -112,13 +112,17 @@ def filters(bank: torch.Tensor) -> Picture:
     rows, columns = x.shape[:2]
     high = float(x.abs().max()) or 1.0
     figure = Picture(1.35 * columns + 1.1, 1.35 * rows + 0.4)
-    axes, followed = figure.subplots(rows, columns, squeeze=False), 0
+    axes, followed = figure.subplots(rows, columns, squeeze=False), []
     for s in range(rows):
         move = None if lifting or columns > len(TILES) else _move(x[0], x[s])
-        followed += move is not None
+        if move is not None:
+            followed.append(f"s = {s}, turned {move[1]} and moved {move[0]} times")
         for t in range(columns):
-            frame = None if move is None else TILES[(t - move[0]) % columns]
-            shown = draw(axes[s, t], x[s, t], "RdBu_r", -high, high, frame)
+            tile = None if move is None else (t - move[0]) % columns
+            shown = draw(axes[s, t], x[s, t], "RdBu_r", -high, high, None if tile is None else TILES[tile])
+            if tile is not None:
+                box = {"boxstyle": "square,pad=0.15", "facecolor": "white", "edgecolor": TILES[tile]}
+                axes[s, t].annotate("ABCD"[tile], (0.06, 0.81), xycoords="axes fraction", fontsize=9, bbox=box)
             if s == 0:
                 axes[s, t].set_title(f"s = {t}" if lifting else f"input t = {t}", fontsize=11)
         axes[s, 0].set_ylabel("" if lifting else f"output s = {s}", fontsize=11)
@@ -126,7 +130,7 @@ def filters(bank: torch.Tensor) -> Picture:
     order = f"orientations s = 0 to {columns - 1}, side by side"
     if not lifting:
         order = f"{rows} output orientations s, a row each, and {columns} input orientations t, a column each"
-    same = f" {followed} of the {rows} rows hold the first row's tiles, turned and moved along." if followed else ""
+    same = f" {len(followed)} of the {rows} rows hold the first row's tiles: {'; '.join(followed)}." if followed else ""
     figure.alt = (
         f"Filters of {x.shape[-1]} by {x.shape[-1]} weights from {x.min():.2f} to {x.max():.2f}: {order}.{same}"
     )

@@ -125,6 +125,7 @@ def test_subclasses_and_objects_do_not_cross_as_plain_data():
         ["\u4e00" * (wire.MAX_TEXT // 4)],
         list(range(wire.MAX_ELEMENTS + 1)),
         torch.empty(wire.MAX_BYTES + 1, dtype=torch.uint8),
+        torch.empty(wire.MAX_VALUES + 1, dtype=torch.uint8),
         torch.empty(1, dtype=torch.uint8).expand(2**40),
         torch.zeros((1,) * 17),
     ],
