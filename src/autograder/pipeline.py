@@ -1,24 +1,20 @@
 """Grades a class: what is unchanged is skipped, workers do the rest, and each result lands whole, as it comes.
 
-Only this process writes the gradebook. A result is first written to ``.results/`` in the course's folder, then entered
-with nbgrader's own steps, then removed there: whenever the grading is interrupted, what was finished is not run again.
-What the grader itself could not do is tried again by every run, until it is done or a person has decided. Where a test
-or its points, or what it compares with, have been changed since a submission was graded, its new result is *held* there
-until somebody has seen who gained or lost what.
+Only this process writes the gradebook. A result is first kept by `autograder.pending`, then entered with nbgrader's own
+steps, then removed there: whenever the grading is interrupted, what was finished is not run again. What the grader
+itself could not do is tried again by every run, until it is done or a person has decided. Where a test or its points,
+or what it compares with, have been changed since a submission was graded, its new result is *held* there until somebody
+has seen who gained or lost what.
 """
 
 import contextlib
 import dataclasses
 import datetime
 import json
-import os
 import signal
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import filelock
 import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import MissingEntry
@@ -29,6 +25,7 @@ from autograder.errors import FULL, CourseError
 from autograder.jobs import Job, Result, digest, pack, spoilt
 from autograder.judge import Outcome
 from autograder.notebooks import ASSIGNMENT, role
+from autograder.pending import Pending
 from autograder.run import not_run
 from autograder.sandbox import SandboxUnavailable, clean_up_stale
 from autograder.secret import read_secret
@@ -36,7 +33,6 @@ from autograder.steps import differs, prepared
 from autograder.versions import tests_version
 from autograder.workers import Workers
 
-FOLDER = ".results"
 LANDED, SKIPPED, HELD, FAILED, NOTHING = "graded", "unchanged", "held", "failed", ""
 OVERTAKEN = "what was held is gone, or of another hand-in, other tests or settings than there are now: grade again"
 
@@ -85,6 +81,7 @@ class Grading:
         changes: points that changed for those who had been graded before, held results among them.
         held: the students whose results wait until somebody has seen what changed, and a hash of each result.
         failed: by student, why the result could not be entered.
+        pending: the results that are not entered yet.
     """
 
     def __init__(self, course: Course, workers: Workers, students: Sequence[str], *, force: bool = False):
@@ -109,7 +106,7 @@ class Grading:
         self.maximum = float(sum(c.metadata.nbgrader.points for c in self._source.cells if role(c) == "tests"))
         self._secret = read_secret(course.root)
         self._tests = tests_version(self._source)
-        self._folder = course.root / FOLDER / ASSIGNMENT
+        self.pending = Pending(course.root)
         self._entered: dict[str, dict[str, float | None]] = {}
         self._overruled: dict[str, dict[str, float]] = {}  # by student, the points that a person gave tests
         self._undecided: set[str] = set()  # students with a test that waits for a person
@@ -126,8 +123,7 @@ class Grading:
             self.course.check_sandbox()
         clean_up_stale()
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with self._locked():
+            with self.pending.alone():
                 self._entered = self._read_gradebook()
                 for result in self.workers.results(self._jobs()):
                     yield from self._told()
@@ -140,19 +136,6 @@ class Grading:
                 f"the grading cannot go on: {error.strerror or error}. What was finished is kept: put that right, and "
                 "run the same command again"
             ) from error
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Let nobody else write results and grades.
-
-        Raises:
-            CourseError: somebody else does.
-        """
-        try:
-            with filelock.FileLock(self._folder / "lock", blocking=False):
-                yield
-        except filelock.Timeout as error:
-            raise CourseError("this course is being graded already: wait for that grading, or end it") from error
 
     def _told(self) -> Iterator[Event]:
         while self._events:
@@ -199,7 +182,7 @@ class Grading:
                     entered = self._land(_again(job, earlier)) if again else self._counted(Event(SKIPPED, student))
                     self._events.append(entered)
                     continue
-                result = None if self._force else self._kept(job)
+                result = None if self._force else self.pending.of(job)
             except Exception as error:  # one hand-in must not stop the others
                 if isinstance(error, CourseError) or getattr(error, "errno", None) in FULL:
                     raise
@@ -235,30 +218,6 @@ class Grading:
         notebook = prepared(nbformat.read(wanted, as_version=4), self._source, intake.notes(folder, ASSIGNMENT))
         return Job(student, nbformat.writes(notebook), pack(folder), self._settings, self._secret, handed_in)
 
-    def _place(self, student: str) -> Path:
-        return self._folder / f"{digest(student)[:32]}.json"
-
-    def _kept(self, job: Job) -> Result | None:
-        """The result of an earlier run that was not entered, if it is this job's."""
-        try:
-            result = Result.loads(self._place(job.student).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        if (result.student, result.key) != (job.student, job.key):
-            return None
-        return dataclasses.replace(result, evidence={**result.evidence, current.EVIDENCE: job.handed_in})
-
-    def _keep(self, result: Result) -> None:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self._folder, delete=False) as file:
-            try:
-                file.write(result.dumps())
-                file.flush()
-                os.fsync(file.fileno())
-            except BaseException:
-                os.unlink(file.name)
-                raise
-        os.replace(file.name, self._place(result.student))
-
     def _take(self, result: Result, earlier: NotebookNode | None = None) -> Event:
         """Enter a result, or hold it; one that cannot be used must not stop the others."""
         try:
@@ -266,7 +225,7 @@ class Grading:
         except (OSError, CourseError):
             raise
         except Exception as error:
-            self._place(result.student).unlink(missing_ok=True)  # it would be no better the next time
+            self.pending.remove(result.student)  # it would be no better the next time
             return self._failed(result.student, f"its result cannot be used ({type(error).__name__}: {error})")
 
     def _failed(self, student: str, reason: str) -> Event:
@@ -276,7 +235,7 @@ class Grading:
     def _entered_or_held(self, result: Result, earlier: NotebookNode | None) -> Event:
         student = result.student
         earlier = earlier or self.course.graded(student)
-        self._keep(result)
+        self.pending.add(result)
         scores = _scores(result)
         if student in self._entered:
             before, given = self._entered[student], self._overruled[student]
@@ -306,7 +265,7 @@ class Grading:
         try:
             with _uninterrupted():
                 self.course.land(result.student, result.run())
-                self._place(result.student).unlink(missing_ok=True)
+                self.pending.remove(result.student)
         except CourseError as error:
             return self._failed(result.student, str(error))
         return self._counted(self._event(LANDED, result, _scores(result)))
@@ -326,7 +285,7 @@ class Grading:
         Raises:
             CourseError: another grading runs.
         """
-        with self._locked():
+        with self.pending.alone():
             versions.look_again()
             now = Grading(self.course, self.workers, [])  # hours may have passed until somebody decided
             while self.held:
@@ -334,7 +293,7 @@ class Grading:
                 del self.held[student]
                 self.counts[HELD] -= 1
                 try:
-                    result = now._kept(now.job(student)) if self._holds(student, seen) else None
+                    result = now.pending.of(now.job(student)) if self.pending.has(student, seen) else None
                     event = self._failed(student, OVERTAKEN) if result is None else self._land(result)
                 except Exception as error:  # one must not stop the others
                     event = self._failed(student, f"its result cannot be used ({type(error).__name__}: {error})")
@@ -346,20 +305,13 @@ class Grading:
         Raises:
             CourseError: another grading runs.
         """
-        with self._locked():
+        with self.pending.alone():
             for student, seen in self.held.items():
-                if self._holds(student, seen):
-                    self._place(student).unlink()
+                if self.pending.has(student, seen):
+                    self.pending.remove(student)
         number, self.held = len(self.held), {}
         self.counts[HELD] -= number
         return number
-
-    def _holds(self, student: str, seen: str) -> bool:
-        """Whether the result that waits for a student is the one with this hash: another run may have put its own."""
-        try:
-            return digest(self._place(student).read_text(encoding="utf-8")) == seen
-        except OSError:
-            return False
 
 
 def _rubrics(notebook: NotebookNode) -> list[str]:

@@ -17,7 +17,8 @@ from autograder.current import REASON, whose_hand_in_waits
 from autograder.errors import CourseError
 from autograder.judge import Outcome
 from autograder.notebooks import ASSIGNMENT
-from autograder.pipeline import FAILED, FOLDER, HELD, LANDED, OVERTAKEN, SKIPPED, Change, Grading
+from autograder.pending import Pending
+from autograder.pipeline import FAILED, HELD, LANDED, OVERTAKEN, SKIPPED, Change, Grading
 from autograder.sending import read_class
 
 ADA, BOB = "student-0000", "student-0001"
@@ -113,7 +114,7 @@ def test_what_has_changed_meanwhile_is_not_entered(held):
 @pytest.mark.parametrize("damage", ["cut off", "gone", "no notebook"])
 def test_a_held_result_that_cannot_be_used_stops_nobody_else(damage, held):
     """Is it that student's failure only, and the student graded by the next run?"""
-    path = held.grading._place(ADA)
+    path = held.grading.pending.place(ADA)
     if damage == "gone":
         path.unlink()
     elif damage == "cut off":
@@ -128,7 +129,7 @@ def test_a_held_result_that_cannot_be_used_stops_nobody_else(damage, held):
 @pytest.mark.parametrize("entered", [True, False])
 def test_what_another_run_has_put_there_is_neither_entered_nor_forgotten(entered, held):
     """Is a result left alone that somebody else's run has put in the place of the one that was shown?"""
-    path = held.grading._place(ADA)
+    path = held.grading.pending.place(ADA)
     other = json.loads(path.read_text())
     other["evidence"]["host"] = "another"
     path.write_text(json.dumps(other))
@@ -137,7 +138,7 @@ def test_what_another_run_has_put_there_is_neither_entered_nor_forgotten(entered
         assert held.grading.failed == {ADA: OVERTAKEN}
     else:
         held.grading.discard_held()
-        assert not held.grading._place(BOB).exists()
+        assert not held.grading.pending.place(BOB).exists()
     assert json.loads(path.read_text()) == other
 
 
@@ -192,7 +193,7 @@ def test_what_the_grader_cannot_do_can_be_entered(held):
 
 def test_nothing_is_entered_while_another_grading_runs(held):
     """Is deciding refused, in a sentence, while somebody else enters results?"""
-    with filelock.FileLock(held.root / FOLDER / ASSIGNMENT / "lock"):
+    with filelock.FileLock(Pending(held.root).folder / "lock"):
         with pytest.raises(CourseError, match="being graded already"):
             list(held.grading.land_held())
         with pytest.raises(CourseError, match="being graded already"):

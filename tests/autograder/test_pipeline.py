@@ -21,7 +21,8 @@ from autograder.errors import CourseError
 from autograder.jobs import Result, work
 from autograder.kernel import Settings
 from autograder.notebooks import ASSIGNMENT
-from autograder.pipeline import FAILED, FOLDER, LANDED, SKIPPED, Grading
+from autograder.pending import Pending
+from autograder.pipeline import FAILED, LANDED, SKIPPED, Grading
 from autograder.single import grade
 from autograder.workers import default_jobs, parse_resources, workers
 
@@ -87,7 +88,7 @@ def test_every_submission_is_graded_once(course):
     points = {event.student: event.points for event in events}
     wanted = {h.student: h.points for h in rehearsal.hand_ins(course.source(), STUDENTS) if h.points is not None}
     assert len(wanted) >= 4 and {student: points[student] for student in wanted} == wanted
-    assert not list((course.root / FOLDER / ASSIGNMENT).glob("*.json"))
+    assert not list(Pending(course.root).folder.glob("*.json"))
 
 
 def test_it_is_what_nbgraders_own_command_gives(course, project, tmp_path):
@@ -308,7 +309,7 @@ def test_a_changed_test_shows_who_gains_and_loses_before_it_counts(project, tmp_
 
 def test_only_one_grading_at_a_time(course):
     """Is a second grading of the same course refused, in a sentence?"""
-    with filelock.FileLock(course.root / FOLDER / ASSIGNMENT / "lock"):
+    with filelock.FileLock(Pending(course.root).folder / "lock"):
         done = autograder(course, "grade")
     assert done.returncode == 1 and "being graded already" in done.stderr
 
@@ -343,7 +344,7 @@ def test_a_full_disk_loses_nothing(course, monkeypatch):
         graded(course, jobs=1, force=True)
     monkeypatch.undo()
     assert rehearsal.snapshot(course) == before
-    assert {path.suffix for path in (course.root / FOLDER / ASSIGNMENT).iterdir()} <= {"", ".json"}
+    assert {path.suffix for path in Pending(course.root).folder.iterdir()} <= {"", ".json"}
 
 
 def test_replay_gives_the_same(course):
