@@ -69,7 +69,7 @@ class Kernel:
         try:
             self.client.start_new_kernel()
             self.client.start_new_kernel_client()
-            self.channel = Channel(self.client.kc, alive=self.alive, why=self.reason)
+            self.channel = Channel(self.client.kc, alive=self.alive, why=self.reason, rests=sandbox.rests)
             self.submission = Submission(self.channel, names)  # before anything of the submission runs
         except BaseException:
             self.end()
@@ -106,7 +106,7 @@ class Kernel:
             self.client.execute_cell(running, index)
             if self._stopped:
                 running.outputs.append(error_output(TOO_LONG, f"this cell was stopped after {self._seconds(cell)} s"))
-                if not self.submission.responds():
+                if not self.submission.responds() or not self.sandbox.rests():
                     return self.reason() or "it did not let go of a cell that was stopped"
         except DeadKernelError:
             return self.reason() or "the kernel died"

@@ -1,5 +1,6 @@
 """Tests of autograder.run with real sandboxed kernels and small notebooks: each test gets the outcome it deserves."""
 
+import dataclasses
 import json
 
 import nbformat
@@ -173,6 +174,33 @@ def test_an_endless_cell_is_stopped(stubborn):
     done = graded(GIVEN, cell("added", loop), answer("d4", "def D4():\n    return 8"), check("d4", CHECK_D4))
     assert statuses(done) == {"test-d4": "passed"}
     assert len(done.evidence["kernel deaths"]) == int(stubborn)
+
+
+SPIN = """
+import threading
+import time
+
+def spin():
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        pass
+
+def C4():
+    for _ in range(4):
+        threading.Thread(target=spin, name="left", daemon=True).start()
+    spin()
+"""
+
+
+@pytest.mark.parametrize("calls", [False, True], ids=["in a test", "in a cell"])
+def test_what_goes_on_after_an_interrupt_slows_down_nothing_else(calls):
+    """Do threads that are left of a call or a cell that was stopped cost the kernel, and no other exercise?"""
+    busy = [answer("c4", SPIN), *([cell("added", "C4()")] if calls else []), check("c4", CHECK_C4)]
+    alone = "import threading\ndef D4():\n    return 8 * all(thread.name != 'left' for thread in threading.enumerate())"
+    settings = dataclasses.replace(QUICK, test_seconds=2)
+    done = graded(GIVEN, *busy, answer("d4", alone), check("d4", CHECK_D4), settings=settings)
+    assert statuses(done) == {"test-c4": "not graded", "test-d4": "passed"}
+    assert len(done.evidence["kernel deaths"]) == (2 if calls else 1)
 
 
 def test_a_training_that_takes_too_long_waits_for_a_person():

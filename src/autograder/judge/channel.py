@@ -67,6 +67,7 @@ class Channel:
         client: KernelClient,
         alive: Callable[[], bool] = lambda: True,
         why: Callable[[], str] = lambda: "",
+        rests: Callable[[], bool] = lambda: True,
         request_seconds: float = REQUEST_SECONDS,
     ):
         """Use a client whose channels are started.
@@ -75,9 +76,12 @@ class Channel:
             client: of any kind but a threaded one.
             alive: whether the kernel's process lives; called often, must not block.
             why: the reason for its death, where somebody knows it.
+            rests: whether it comes to rest, asked after an interrupt: threads that were left would slow down all that
+                follows.
             request_seconds: how long a request waits, unless its caller says otherwise.
         """
-        self._session, self._alive, self._why, self._request_seconds = client.session, alive, why, request_seconds
+        self._session, self._request_seconds = client.session, request_seconds
+        self._alive, self._why, self._rests = alive, why, rests
         # Shadows: the same sockets, without asyncio around them.
         self._shell, self._control, self._iopub = (
             zmq.Socket.shadow(channel.socket.underlying)
@@ -203,7 +207,7 @@ class Channel:
         return [frame.buffer for frame in frames[5:]]
 
     def _interrupt(self) -> None:
-        """Interrupt the kernel, and find out whether it works again."""
+        """Interrupt the kernel, and find out whether it reacts and rests again."""
         until = time.monotonic() + GRACE_SECONDS
         self._session.send(self._control, "interrupt_request", {})
         # The kernel replies when the signal is sent. Whatever is asked before could be hit by it.
@@ -213,6 +217,8 @@ class Channel:
             if time.monotonic() > until:
                 self.lost = "the submission's kernel does not react any more, also not to an interrupt"
                 break
+        if not self.lost and not self._rests():
+            self.lost = "the submission's kernel goes on working after an interrupt"
         for socket in (self._shell, self._control):  # replies that nobody waits for
             while self._receive(socket):
                 pass

@@ -186,6 +186,10 @@ class Sandbox:
             self._watchdog.kill(reason)
             self._watchdog.join()
 
+    def rests(self, within: float = 3.0) -> bool:
+        """Whether what is inside comes to rest within some seconds; also if there is nothing inside."""
+        return self._watchdog is None or self._watchdog.rests(within)
+
     def count_output(self, size: int) -> None:
         """Count bytes that were printed or displayed; too many end the submission."""
         self.evidence.output_bytes += size

@@ -20,6 +20,8 @@ from autograder.sandbox.limits import Evidence, Limits
 INTERVAL = 0.2  # seconds between two looks
 SHARE = 0.05  # of the time may go into looking: on a machine with thousands of processes the interval grows
 RESERVE = 0.03  # of the machine's memory must stay available where there is no cgroup
+REST_WINDOW = 0.4  # seconds of one look at whether the program rests
+RESTING = 0.1  # seconds of a processor per second that a program at rest may use
 
 
 class Watchdog:
@@ -83,6 +85,22 @@ class Watchdog:
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
+    def rests(self, within: float) -> bool:
+        """Whether the program comes to rest: hardly uses a processor any more.
+
+        Args:
+            within: seconds that it may take.
+        """
+        until = time.monotonic() + within
+        while True:
+            start, before = time.monotonic(), _cpu_seconds(_tree(self._first))
+            self._over.wait(REST_WINDOW)
+            used = _cpu_seconds(_tree(self._first)) - before
+            if self._over.is_set() or used <= RESTING * (time.monotonic() - start):
+                return True
+            if time.monotonic() > until:
+                return False
+
     def kill(self, reason: str | None = None) -> None:
         """Kill all processes, and note why, if that is a limit's doing. It is done when this returns. Twice is fine."""
         if self._over.is_set():
@@ -106,15 +124,14 @@ class Watchdog:
 
     def _look(self) -> None:
         limits = self._limits
-        tasks, memory, cpu = 0, 0, 0.0
+        tasks, memory = 0, 0
         tree = _tree(self._first)
         for process in tree:
             with contextlib.suppress(psutil.Error), process.oneshot():
                 tasks += process.num_threads()
                 memory += _memory(process)
-                cpu += sum(process.cpu_times()[:4])
         evidence = self._evidence
-        evidence.cpu_seconds = max(evidence.cpu_seconds, self._before[1] + cpu)
+        evidence.cpu_seconds = max(evidence.cpu_seconds, self._before[1] + _cpu_seconds(tree))
         self._account(memory)
         if evidence.wall_seconds > limits.submission_seconds:
             self.kill(f"time limit of {limits.submission_seconds:,.0f} s exceeded")
@@ -155,6 +172,15 @@ def _alive(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
+
+
+def _cpu_seconds(tree: list[psutil.Process]) -> float:
+    """What these processes, and those of their children that have ended, have used of processors until now."""
+    seconds = 0.0
+    for process in tree:
+        with contextlib.suppress(psutil.Error):
+            seconds += sum(process.cpu_times()[:4])
+    return seconds
 
 
 def _memory(process: psutil.Process) -> int:
