@@ -1292,9 +1292,10 @@ from autograder import hidden, reference
 
 g = hidden.generator("c4cnn-invariance")
 x = torch.randn(8, 1, 33, 33, generator=g, dtype=torch.float64)
-nets = {"C4CNN with random weights": with_random_state(C4CNN(), g)[0], "The trained c4cnn": in_dtype(c4cnn, torch.float64)}
-for name, net in nets.items():
-    layers = reference.in_execution_order(state(net), layer_order(net, x))
+trained = in_dtype(c4cnn, torch.float64)
+nets = {"C4CNN with random weights": with_random_state(C4CNN(), g), "The trained c4cnn": (trained, state(trained))}
+for name, (net, values) in nets.items():
+    layers = reference.in_execution_order(values, layer_order(net, x))
     y, what = predict(net, x), f"{name}: the answer for its own weights"
     checks.close(y, reference.network("c4cnn", layers, x), what, "Does each layer do its own computing?")
     checks.varies(y, f"{name}: the answer", "A constant answer is invariant and useless.")
@@ -1496,10 +1497,11 @@ from autograder import hidden, reference
 
 g = hidden.generator("isotropic-cnn-invariance")
 x = torch.randn(8, 1, 33, 33, generator=g, dtype=torch.float64)
-nets = {"IsotropicCNN with random weights": with_random_state(IsotropicCNN(), g)[0]}
-nets["The trained isotropic_cnn"] = in_dtype(isotropic_cnn, torch.float64)
-for name, net in nets.items():
-    layers = reference.in_execution_order(state(net), layer_order(net, x))
+trained = in_dtype(isotropic_cnn, torch.float64)
+nets = {"IsotropicCNN with random weights": with_random_state(IsotropicCNN(), g)}
+nets["The trained isotropic_cnn"] = trained, state(trained)
+for name, (net, values) in nets.items():
+    layers = reference.in_execution_order(values, layer_order(net, x))
     y, what = predict(net, x), f"{name}: the answer for its own weights"
     checks.close(y, reference.network("isotropic_cnn", layers, x), what, "Does each layer do its own computing?")
     checks.varies(y, f"{name}: the answer", "A constant answer is invariant and useless.")
