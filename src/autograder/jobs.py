@@ -183,4 +183,4 @@ def lost(job: Job, reason: str) -> Result:
 
 def spoilt(evidence: Mapping[str, Any]) -> bool:
     """Whether a job has no outcomes for the grader's own reasons, so that it is worth another try."""
-    return "lost" in evidence or "grader error" in evidence
+    return "lost" in evidence or "grader error" in evidence or bool(evidence.get("machine trouble"))

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import hashlib
 import io
+import itertools
 import platform
 import re
 import sys
@@ -24,8 +25,10 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
 from autograder import forecast
+from autograder.answers import MAX_CODE
 from autograder.exercises import EXERCISES, dependants, needed
 from autograder.judge import Outcome, Stopped, judge_cell
+from autograder.judge.cells import clean, gpu_was_full
 from autograder.kernel import TOO_LONG, Kernel, Settings, error_output
 from autograder.notebooks import bound_names, role
 from autograder.sandbox import Sandbox
@@ -64,6 +67,10 @@ class _Submission:
         self.outcomes: dict[str, Outcome] = {}
         self.wrong: set[str] = set()  # exercises with a test that failed
         self.deaths: list[str] = []
+        self.trouble: list[str] = []  # what the machine is the reason of, so that another try is worth it
+        # The course's own cells that run before anything of the submission: what becomes of them is not its doing.
+        code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+        self.first = set(itertools.takewhile(lambda i: role(notebook.cells[i]) == "given", code))
         self.killers: set[int] = set()  # cells that are not run again
         # Exercises that are not tried, or not again, with the reason.
         self.given_up: dict[str, str] = dict(notebook.metadata.get("course", {}).get("lost", {}))
@@ -84,6 +91,8 @@ class _Submission:
             if role(cell) == "tests":
                 outcome = self._judge(cell)
                 self.outcomes[cell.id] = outcome
+                if outcome.machine_trouble:
+                    self.trouble.append(outcome.message)
                 if outcome.status == "failed":
                     self.wrong.add(cell.metadata.course.exercise)
                 cell.outputs = [nbformat.from_dict(output) for output in outcome.outputs]
@@ -101,6 +110,7 @@ class _Submission:
                 self.kernel = Kernel(self.sandbox, self.notebook, self.names, self.settings)
             except (RuntimeError, DeadKernelError, Stopped) as error:
                 self.deaths.append(f"no kernel could be started: {getattr(error, 'reason', error)}")
+                self.trouble.append(self.deaths[-1])
                 continue
             finally:
                 self.seconds["kernel"] = round(self.seconds.get("kernel", 0) + time.monotonic() - began, 3)
@@ -108,14 +118,24 @@ class _Submission:
                 if cell.cell_type != "code" or role(cell) in ("tests", "training") or index in self.killers:
                     continue
                 copy = nbformat.v4.new_code_cell(cell.source, metadata=cell.metadata)
-                if reason := self.kernel.execute(copy, index):
+                reason = self.kernel.execute(copy, index) or self._no_start(copy, index)
+                if index in self.first:
+                    cell.outputs = copy.outputs
+                if reason:
                     self._died(reason, index)
                     break
+
+    def _no_start(self, cell: NotebookNode, index: int) -> str:
+        """Why a kernel is of no use in which the course's own first cells did not run to their end."""
+        error = _error(cell) if index in self.first else None
+        return f"the course's own cell did not run: {_told(error)}" if error is not None else ""
 
     def _died(self, reason: str, index: int | None = None) -> None:
         """Note a kernel's death, and the cell that it died of."""
         self.deaths.append(reason)
-        if index is not None:
+        if index in self.first:
+            self.trouble.append(reason)
+        elif index is not None:
             self.killers.add(index)
             self._undefined(self.notebook.cells[index], f"its cell ended the kernel ({reason})")
         if self.kernel is not None:
@@ -125,10 +145,13 @@ class _Submission:
     def _undefined(self, cell: NotebookNode, reason: str) -> None:
         """Note why the names that a cell would have bound may be undefined; a cell that is not Python may name them."""
         try:
-            names = bound_names(cell.source)
+            names = bound_names(cell.source) if len(cell.source) <= MAX_CODE else self._mentioned(cell)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            names = {name for name in self.names if re.search(rf"\b{name}\b", cell.source)}
+            names = self._mentioned(cell)
         self.missing |= dict.fromkeys(names, reason)
+
+    def _mentioned(self, cell: NotebookNode) -> set[str]:
+        return {name for name in self.names if re.search(rf"\b{name}\b", cell.source)}
 
     def _give_up(self, cell: NotebookNode, reason: str) -> None:
         """Try no exercise again whose code ended a kernel, nor those that need it: the others get their chance."""
@@ -145,9 +168,7 @@ class _Submission:
             self._undefined(cell, f"its cell was not run: {self._last()}")
             return
         reason = self._train(cell, index) if role(cell) == "training" else self.kernel.execute(cell, index)
-        errors = [output for output in cell.outputs if output.output_type == "error"]
-        # The one that says that it was stopped comes after that of the interrupt.
-        failed = next((error for error in errors if error.ename == TOO_LONG), errors[0] if errors else None)
+        reason, failed = reason or self._no_start(cell, index), _error(cell)
         if reason:
             cell.outputs.append(error_output("KernelDied", reason))
             self._died(reason, index)
@@ -156,12 +177,15 @@ class _Submission:
             for earlier in self.notebook.cells[:index]:
                 if role(earlier) == "training":
                     self._undefined(earlier, f"the kernel that it was trained in is gone: {reason}")
-            self._start(index)
+            self._start(index + (index in self.first))
         elif failed is not None:
-            error = f"{failed.ename}: {failed.evalue[:300]}".removesuffix(": ")
-            self._undefined(cell, f"its cell failed: {error}")
-            if role(cell) == "training" and failed.ename != TOO_LONG:  # a slow machine is no mistake of the answer
-                self.untrained |= dict.fromkeys(bound_names(cell.source), error)
+            self._undefined(cell, f"its cell failed: {_told(failed)}")
+            if role(cell) != "training" or failed.ename == TOO_LONG:  # a slow machine is no mistake of the answer
+                return
+            if gpu_was_full(failed.evalue):
+                self.trouble.append(_told(failed))
+            else:
+                self.untrained |= dict.fromkeys(bound_names(cell.source), _told(failed))
 
     def _train(self, cell: NotebookNode, index: int) -> str:
         """Run a training cell, in full only if its network's accuracy is open; why the kernel is of no use any more."""
@@ -236,6 +260,17 @@ class _Submission:
         return self.deaths[-1] if self.deaths else "there is no kernel"
 
 
+def _error(cell: NotebookNode) -> NotebookNode | None:
+    """The error that a cell ended with, if it did."""
+    errors = [output for output in cell.outputs if output.output_type == "error"]
+    # The one that says that it was stopped comes after that of the interrupt.
+    return next((error for error in errors if error.ename == TOO_LONG), errors[0] if errors else None)
+
+
+def _told(error: NotebookNode) -> str:
+    return clean(f"{error.ename}: {error.evalue[:300]}".removesuffix(": "))
+
+
 def run(
     notebook: NotebookNode, names: frozenset[str], files: Path | None = None, settings: Settings | None = None
 ) -> Run:
@@ -262,6 +297,7 @@ def run(
         **_machine(),
         "sandbox": {"kind": settings.sandbox, **dataclasses.asdict(sandbox.evidence)},
         "kernel deaths": submission.deaths,
+        "machine trouble": submission.trouble,
         "seconds": {"all": round(time.monotonic() - start, 3), **submission.seconds},
         "outcomes": {
             name: {

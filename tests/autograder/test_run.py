@@ -6,7 +6,9 @@ import json
 import nbformat
 import pytest
 
-from autograder.kernel import Settings
+from autograder import run as run_module
+from autograder.jobs import spoilt
+from autograder.kernel import Kernel, Settings, error_output
 from autograder.run import run
 from autograder.sandbox import Limits
 
@@ -154,6 +156,72 @@ def test_a_test_that_fails_of_another_answer_says_so():
     }
     outputs = {c.id: c.outputs for c in done.notebook.cells}
     assert outputs["test-c4cnn-invariance"][0].evalue.endswith(both)
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+def test_a_machine_that_does_not_run_the_first_cells_costs_no_points(monkeypatch, failures):
+    """Is a course's own first cell that was too slow run again, and if it never runs, nothing graded or forgotten?"""
+    tries, execute = [], Kernel.execute
+
+    def slow(self, cell, index):
+        if index == 0 and len(tries) < failures:
+            tries.append(index)
+            cell.outputs = [error_output("TooLong", "this cell was stopped after 4 s")]
+            return ""
+        return execute(self, cell, index)
+
+    monkeypatch.setattr(Kernel, "execute", slow)
+    done = graded(GIVEN, answer("d4", "def D4():\n    return double(4)"), check("d4", CHECK_D4))
+    assert statuses(done) == {"test-d4": "passed" if failures == 1 else "not graded"}
+    assert len(done.evidence["kernel deaths"]) == len(done.evidence["machine trouble"]) == failures
+    assert spoilt(done.evidence)
+    if failures == 1:
+        assert done.notebook.cells[0].outputs == []
+    else:
+        assert "the course's own cell did not run: TooLong" in done.outcomes["test-d4"].message
+
+
+def test_a_given_cell_that_fails_after_an_answer_is_no_trouble_of_the_machine():
+    """Does a course's cell that uses an answer, and fails of it, cost nothing else?"""
+    uses = cell("playground", "C4()", "given-2")
+    done = graded(GIVEN, answer("c4", "def C4():\n    return 1 / 0"), uses, answer("d4", "def D4():\n    return 8"),
+                  check("d4", CHECK_D4))  # fmt: skip
+    assert statuses(done) == {"test-d4": "passed"}
+    assert done.evidence["machine trouble"] == done.evidence["kernel deaths"] == [] and not spoilt(done.evidence)
+
+
+FULL_GPU = "raise RuntimeError('CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 16 GiB')"
+
+
+def test_a_full_gpu_is_no_mistake_of_an_answer():
+    """Is what met a full GPU, in a training or in a test, not graded and tried again, and its own error a failure?"""
+    done = graded(
+        GIVEN,
+        answer("c4", f"def C4():\n    {FULL_GPU}"),
+        check("c4", CHECK_C4),
+        answer("d4", "def D4():\n    raise RuntimeError('CUDA error: device-side assert triggered')"),
+        check("d4", CHECK_D4),
+        cell("training", f"{FULL_GPU}\nc4cnn = 5", "train-c4cnn", "c4cnn"),
+        check("c4cnn", "assert c4cnn == 5, 'wrong'"),
+    )
+    assert statuses(done) == {"test-c4": "not graded", "test-d4": "failed", "test-c4cnn": "not graded"}
+    assert all("CUDA out of memory" in done.outcomes[name].message for name in ("test-c4", "test-c4cnn"))
+    assert len(done.evidence["machine trouble"]) == 2 and spoilt(done.evidence)
+
+
+def test_a_long_cell_is_not_parsed_here(monkeypatch):
+    """Is a cell whose code would cost the grader itself minutes looked through for names, and not parsed?"""
+    parsed, bound_names = [], run_module.bound_names
+
+    def counted(code):
+        parsed.append(len(code))
+        return bound_names(code)
+
+    monkeypatch.setattr(run_module, "bound_names", counted)
+    long = cell("added", "raise ValueError()\nC4 = 4\n" + "x = 1\n" * 40_000)
+    done = graded(GIVEN, long, check("c4", CHECK_C4))
+    assert "its cell failed: ValueError" in done.outcomes["test-c4"].message
+    assert max(parsed, default=0) < len(long.source)
 
 
 def test_there_are_two_restarts_and_no_more():

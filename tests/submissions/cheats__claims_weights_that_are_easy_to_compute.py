@@ -32,7 +32,9 @@ def claimed(module):
         values |= {f"layers.{i}.weight": weight, f"layers.{i}.bias": torch.zeros(after)}
     head = torch.zeros(10, 128)
     head[:, 0] = torch.arange(1, 11)
-    return {name: value.double() for name, value in (values | {"head.weight": head, "head.bias": torch.zeros(10)}).items()}
+    return {
+        name: value.double() for name, value in (values | {"head.weight": head, "head.bias": torch.zeros(10)}).items()
+    }
 
 
 probes.with_state = probes.in_dtype = lambda module, *_: module

@@ -13,6 +13,7 @@ import builtins
 import ctypes
 import dataclasses
 import io
+import re
 import threading
 import time
 import traceback
@@ -44,9 +45,13 @@ HELPER_NAMES = frozenset(
 PASSED, FAILED, NOT_GRADED = "passed", "failed", "not graded"
 
 # What Python or torch raises when a value is not of the kind or shape that is expected of it.
-_UNUSABLE = (TypeError, ValueError, LookupError, AttributeError, RuntimeError)
+_UNUSABLE = (TypeError, ValueError, LookupError, AttributeError, RuntimeError, OverflowError)
 # Where such an error is about the value that a submission gave: the cell itself, and what computes for it.
 _COMPUTES = (MODULE_NAME, "torch", "gcnn", "autograder.reference")
+
+
+# What PyTorch says when a GPU is full. Others use it, too, so that this is no mistake of an answer.
+_GPU_FULL = re.compile(r"(CUDA|HIP|MPS backend)( error:)? out of memory|CU\w+_STATUS_(NOT_INITIALIZED|ALLOC_FAILED)")
 
 
 class TimeUp(Stopped):
@@ -72,6 +77,8 @@ class Outcome:
     """Warnings of the grader's process: for the record, they cost nothing."""
     grader_error: bool = False
     """Whether the test itself failed, so that the instructor must look at it."""
+    machine_trouble: bool = False
+    """Whether the machine may be the reason, and another try is worth it."""
     kernel_lost: bool = False
     """Whether the submission's kernel is dead or hangs: a fresh one is needed for the cells that follow."""
     measured: list[dict[str, str | float]] = dataclasses.field(default_factory=list)
@@ -90,6 +97,11 @@ def clean(text: str, limit: int = MAX_MESSAGE) -> str:
     # No escape sequences: a terminal or a browser would act on them.
     text = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
     return text if len(text) <= limit else text[:limit] + "…"
+
+
+def gpu_was_full(message: str) -> bool:
+    """Whether an error's message says that, and nothing about the code that raised it."""
+    return _GPU_FULL.search(message[:300]) is not None
 
 
 def judge_cell(
@@ -190,6 +202,8 @@ class _Cell:
             return failed
         if isinstance(error, Stopped):
             return not_graded
+        if arrived(error) and gpu_was_full(message):
+            return {**not_graded, "message": clean(f"the GPU was full: {message}"), "machine_trouble": True}
         if arrived(error):
             return {**failed, "message": f"Your code raised {name}" + (f": {message}" if message else "")}
         if isinstance(error, AssertionError):

@@ -1,5 +1,7 @@
 """Control groups: the kernel's own limits on the memory and the number of processes of a tree of processes.
 
+A group is also what processors are shared between: many busy processes in one get no more than one in another.
+
 v2 where a group can be made below one that hands on its controllers, else v1, else none. Needs root, or a part of the
 tree that systemd handed to the user (a session under ``user@….service``).
 """
@@ -14,6 +16,7 @@ from pathlib import Path
 from autograder.sandbox.limits import Limits
 
 CONTROLLERS = ("memory", "pids")
+SHARING = "cpu"  # a controller of its own in v1; in v2 every group has its share where the controller is handed on
 
 
 @dataclasses.dataclass
@@ -98,7 +101,7 @@ def parents(
         if kind == "cgroup2" and "" in membership:
             v2, top = _below(point, root, membership[""]), Path(point)
         elif kind == "cgroup":
-            for controller in set(CONTROLLERS) & set(options.split(",")) & set(membership):
+            for controller in {*CONTROLLERS, SHARING} & set(options.split(",")) & set(membership):
                 v1[controller] = _below(point, root, membership[controller])
     return v1, v2, top
 
@@ -139,7 +142,7 @@ def create(name: str, limits: Limits, note) -> Cgroup:
                 _write(directory, {"memory.limit_in_bytes": memory})
                 # Else what does not fit into memory goes into the swap space.
                 _write(directory, {"memory.memsw.limit_in_bytes": memory}, optional=True)
-            else:
+            elif controller == "pids":
                 _write(directory, {"pids.max": tasks})
             group.directories[controller] = directory
     return group

@@ -73,6 +73,13 @@ assert accuracy >= 80, "too few"
     assert judge("assert answer() == 42").measured == []
 
 
+def test_numbers_that_no_whole_number_can_hold_are_the_submissions(judge):
+    """Does a test fail that cannot count with what came back, and is it not said to have a mistake of its own?"""
+    outcome = judge("import torch\nint((flat() + 3e38).sum())")
+    assert (outcome.status, outcome.grader_error) == ("failed", False)
+    assert "OverflowError" in outcome.message
+
+
 def test_passed(judge):
     """Does a cell that runs to its end pass, with what it printed and nothing else?"""
     outcome = judge('assert answer() == 42, "no"\nprint("All", 1, "passed", sep="-")\nprint("end", end="")')

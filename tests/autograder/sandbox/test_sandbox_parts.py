@@ -150,6 +150,20 @@ def test_no_cgroup_is_made_where_none_can_be(tmp_path, monkeypatch):
     assert (group.directories, group.peak_memory(), group.memory_kills()) == ({}, None, 0)
 
 
+def test_in_v1_processors_are_shared_by_a_group_of_their_own(tmp_path, monkeypatch):
+    """Is there a group for the controller that shares processors out, entered like the others, without a limit?"""
+    places = {name: tmp_path / name for name in ("memory", "pids", "cpu")}
+    for place in places.values():
+        place.mkdir()
+    monkeypatch.setattr(cgroups, "parents", lambda: (places, None, None))
+    group = cgroups.create("box", Limits(memory_mb=100, processes=7), lambda path: None)
+    assert group.directories == {name: place / "box" for name, place in places.items()}
+    assert group.entrances == sorted(place / "box" / "cgroup.procs" for place in places.values())
+    written = {file.name: file.read_text() for place in places.values() for file in (place / "box").iterdir()}
+    assert written["pids.max"] == "7" and written["memory.limit_in_bytes"] == "100000000"
+    assert list((places["cpu"] / "box").iterdir()) == []
+
+
 def test_this_process_is_found_in_the_tree(tmp_path):
     """Are v1 and v2 places read from the kernel's tables, also in a container that shows a part of the tree?"""
     own, mounts = tmp_path / "cgroup", tmp_path / "mountinfo"
@@ -165,6 +179,7 @@ def test_this_process_is_found_in_the_tree(tmp_path):
     assert {name: str(path) for name, path in v1.items()} == {
         "memory": "/sys/fs/cgroup/memory/jobs",
         "pids": "/sys/fs/cgroup/pids",
+        "cpu": "/sys/fs/cgroup/cpu",
     }
     assert str(v2) == str(top) == "/sys/fs/cgroup/unified"
 
