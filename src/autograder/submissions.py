@@ -1,10 +1,11 @@
 """Submissions: what a student handed in is a hint; what is graded is the source notebook with the answers poured in.
 
-`autograder.answers` finds the answers; cells that the student added or changed freely are kept where they stood.
-Everything else (tests, given cells, metadata, points, tags, kernel name) is the source's, whatever the hand-in says.
+`autograder.answers` finds the answers; cells that the student added or changed freely are kept where they stood, and so
+are imports that a student wrote into one of the course's cells. Everything else (tests, given cells, metadata, points, tags, kernel name) is the source's, whatever the hand-in says.
 The same function makes the sample submissions of tests/submissions from the answers that they change.
 """
 
+import ast
 import bisect
 import copy
 import dataclasses
@@ -16,7 +17,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.answers import Found, find_answers
+from autograder.answers import MAX_CODE, Found, find_answers
 from autograder.exercises import EXERCISES, dependants
 from autograder.notebooks import as_released, regions, role
 from autograder.salvage import numbered
@@ -59,6 +60,25 @@ def _poured(cell: NotebookNode, stub: NotebookNode, given: NotebookNode | None, 
     elif given is not None and given.source.strip() != stub.source.strip() and kind != "text":
         repairs.append(f"the cell {stub.id!r} was changed: the course's own is used")
     return result
+
+
+def _imports(code: str) -> list[str]:
+    """The imports at a cell's top level; none where it is too long, or no Python."""
+    code = re.sub(r"^[%!].*$", "", code, flags=re.MULTILINE)  # Jupyter's own commands
+    try:
+        body = ast.parse(code).body if len(code) <= MAX_CODE else []
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    return [ast.unparse(line) for line in body if isinstance(line, (ast.Import, ast.ImportFrom))]
+
+
+def _own_imports(stub: NotebookNode, given: NotebookNode | None) -> list[NotebookNode]:
+    """A cell with the imports that a student added to one of the course's cells: answers may rest on them."""
+    if role(stub) != "given" or given is None or given.source == stub.source:
+        return []
+    courses = _imports(stub.source)
+    lines = [line for line in _imports(given.source) if line not in courses]
+    return [nbformat.v4.new_code_cell("\n".join(lines))] if lines else []
 
 
 def _rubric(cell: NotebookNode) -> NotebookNode:
@@ -169,7 +189,10 @@ def pour(
             result.append(_poured(cell, released[cell.id], handed_in.get(cell.id), repairs))
             if into is None and role(cell) == "answer" and cell.cell_type == "markdown":
                 result.append(_rubric(cell))
-        for extra in added.get("" if position == 0 else cell.id, []):
+        extras = added.get("" if position == 0 else cell.id, [])
+        if cell is not None:
+            extras = _own_imports(released[cell.id], handed_in.get(cell.id)) + extras
+        for extra in extras:
             number += 1
             make = nbformat.v4.new_code_cell if extra.cell_type == "code" else nbformat.v4.new_markdown_cell
             result.append(make(extra.source, id=f"added-{number}", metadata={"course": {"role": "added"}}))
