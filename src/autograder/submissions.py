@@ -1,8 +1,9 @@
 """Submissions: what a student handed in is a hint; what is graded is the source notebook with the answers poured in.
 
 `autograder.answers` finds the answers; cells that the student added or changed freely are kept where they stood, and so
-are imports that a student wrote into one of the course's cells. Everything else (tests, given cells, metadata, points, tags, kernel name) is the source's, whatever the hand-in says.
-The same function makes the sample submissions of tests/submissions from the answers that they change.
+are imports that a student wrote into one of the course's cells. Everything else (tests, given cells, metadata, points,
+tags, kernel name) is the source's, whatever the hand-in says. The same function makes the sample submissions of
+tests/submissions from the answers that they change.
 """
 
 import ast

@@ -8,9 +8,6 @@ Whether Muon trains the filters, and what else a training adds, the budget says.
 
 import contextlib
 import copy
-import dataclasses
-import hashlib
-import json
 import math
 import time
 from collections.abc import Iterator
@@ -23,9 +20,9 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from gcnn.budgets import BUDGETS, Budget
-from gcnn.checkpoint import Checkpoint
+from gcnn.checkpoint import Checkpoint, identity, own_file
 from gcnn.data import MnistRotDataset, deform, turn
-from gcnn.environment import checkpoint_dir, default_device, grading
+from gcnn.environment import default_device, grading
 from gcnn.fast import kernels, rounds
 from gcnn.history import History
 from gcnn.optimizers import Adam, Muon
@@ -192,34 +189,11 @@ def train_model(
         model.history = History(budget, seed, str(device), "bfloat16" if rounded else "float32")
         file = None
         if checkpoint:
-            run = _identity(model, train_labels, model.history)
-            file = Checkpoint(_own_file(model, train[0], run) if checkpoint is True else Path(checkpoint), run)
+            run = identity(model, train_labels, model.history)
+            file = Checkpoint(own_file(model, train[0], run) if checkpoint is True else Path(checkpoint), run)
         with kernels(precision) if precision else contextlib.nullcontext():
             _train(model, train, valid, file, progress)
     return model
-
-
-def _identity(model: nn.Module, labels: torch.Tensor, history: History) -> dict[str, Any]:
-    """What makes a training the same one, so that a checkpoint may be used: plain data by name."""
-    named = [*model.named_parameters(), *model.named_buffers()]
-    weighted = labels.cpu() * torch.arange(1, len(labels) + 1)
-    return {
-        "network": repr(model),
-        "shapes of weights": {name: list(tensor.shape) for name, tensor in named},
-        "budget": dataclasses.asdict(history.budget),
-        "seed": history.seed,
-        "trained": [name for name, p in model.named_parameters() if p.requires_grad],
-        "training digits": {"images": len(labels), "labels": int(weighted.sum())},
-    }
-
-
-def _own_file(model: nn.Module, images: torch.Tensor, run: dict[str, Any]) -> Path:
-    """A checkpoint's file for this training and no other: its name tells what the network answers before it."""
-    with _modes_restored(model), torch.no_grad():
-        answers = model.eval()(images[:8]).cpu().double()  # in this order: Apple's GPUs have no float64
-    start = (answers / answers.abs().max().clamp(min=1e-30)).mul(1000).round().long().tolist()
-    digest = hashlib.sha256(json.dumps([run, start], sort_keys=True).encode()).hexdigest()
-    return checkpoint_dir() / f"{type(model).__name__}-{digest[:10]}.pt"
 
 
 def _optimizers(model: nn.Module, budget: Budget) -> list[Adam | Muon]:

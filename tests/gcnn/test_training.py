@@ -9,10 +9,12 @@ import types
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from gcnn import training
 from gcnn.budgets import BUDGETS, Budget
+from gcnn.checkpoint import own_file
 from gcnn.selection import selection
 from gcnn.training import train_model
 
@@ -402,6 +404,47 @@ def test_every_training_can_have_a_file_of_its_own(model, data, tmp_path, monkey
     train_model(model, TINY, checkpoint=True, **data)
     assert "Loaded" not in capsys.readouterr().out
     assert len(list((tmp_path / "checkpoints").iterdir())) == 2
+
+
+def _turned(x):
+    return x.rot90(1, (-2, -1))
+
+
+def _of(forward, **others):
+    """A network of one layer, with a method of its own; its name and its weights are always the same."""
+    torch.manual_seed(0)
+    members = {"forward": forward, "_get_name": lambda self: "Linear", **others}
+    return nn.Sequential(nn.Flatten(), type("Layer", (nn.Linear,), members)(25, 3))
+
+
+def test_code_that_shows_only_in_training_has_a_file_of_its_own(data, tmp_path, monkeypatch):
+    """Is a training of wrong code not loaded when only the gradient differs, and loaded when only words do?"""
+
+    def right(self, x):
+        return F.linear(x, self.weight, self.bias)
+
+    def with_words(self, x):
+        """Say what it does."""
+        # and why
+        return F.linear(x, self.weight, self.bias)
+
+    def without_a_gradient(self, x):
+        return F.linear(x, self.weight.data, self.bias)
+
+    def by_a_function(self, x):
+        return _turned(x)
+
+    monkeypatch.chdir(tmp_path)
+    files = []
+    for forward in (right, with_words, without_a_gradient):
+        train_model(_of(forward), TINY, checkpoint=True, **data)
+        files.append(len(list((tmp_path / "checkpoints").iterdir())))
+    assert files == [1, 1, 2]
+    model, images = _of(right, helper=by_a_function), data["train_set"].images
+    before = own_file(model, images, {})
+    assert own_file(model, images, {}) == before
+    monkeypatch.setitem(globals(), "_turned", lambda x: x)
+    assert own_file(model, images, {}) != before
 
 
 @pytest.mark.parametrize("kept", [False, True])
