@@ -25,7 +25,7 @@ from traitlets import TraitError
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
-from autograder import database, lateness, remarks
+from autograder import database, lateness, releases, remarks
 from autograder.errors import CourseError
 from autograder.kernel import Settings
 from autograder.marks import read_marks
@@ -185,6 +185,7 @@ class Course:
         except CourseError:
             shutil.rmtree(self.folder("release"))
             raise
+        releases.remember(self.root, nbformat.read(self.folder("release") / f"{ASSIGNMENT}.ipynb", as_version=4))
 
     def check_release(self) -> None:
         """Look for what students must not see in the release.

@@ -19,7 +19,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import MissingEntry
 
-from autograder import current, intake, versions
+from autograder import current, intake, releases, versions
 from autograder.course import Course
 from autograder.errors import FULL, CourseError
 from autograder.jobs import Job, Result, digest, pack, spoilt
@@ -106,6 +106,7 @@ class Grading:
         self.maximum = float(sum(c.metadata.nbgrader.points for c in self._source.cells if role(c) == "tests"))
         self._secret = read_secret(course.root)
         self._tests = tests_version(self._source)
+        self._released = releases.known(course.root)
         self.pending = Pending(course.root)
         self._entered: dict[str, dict[str, float | None]] = {}
         self._overruled: dict[str, dict[str, float]] = {}  # by student, the points that a person gave tests
@@ -215,7 +216,8 @@ class Grading:
         wanted = folder / f"{ASSIGNMENT}.ipynb"
         intake.clear(ASSIGNMENT, student, [str(wanted)])
         handed_in = current.version(folder)  # first: whoever hands in while this is read has handed in again
-        notebook = prepared(nbformat.read(wanted, as_version=4), self._source, intake.notes(folder, ASSIGNMENT))
+        notebook = nbformat.read(wanted, as_version=4)
+        notebook = prepared(notebook, self._source, intake.notes(folder, ASSIGNMENT), self._released)
         return Job(student, nbformat.writes(notebook), pack(folder), self._settings, self._secret, handed_in)
 
     def _take(self, result: Result, earlier: NotebookNode | None = None) -> Event:

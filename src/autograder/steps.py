@@ -7,6 +7,7 @@ is used: its commands, the formgrader's buttons and ``autograder``.
 
 import copy
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from nbgrader.utils import compute_checksum, is_grade, is_solution
 from traitlets import Dict, Enum, Float
 from traitlets.config import Config
 
-from autograder import current
+from autograder import current, releases
 from autograder.intake import UNREADABLE, Notes, notes
 from autograder.jobs import Job, pack, work
 from autograder.judge import Outcome
@@ -46,7 +47,9 @@ def differs(source: NotebookNode, assignment: str, notebook: str, gradebook: Gra
     return not same_points or any(texts[n] != c.source for n, c in wanted.items() if role(c) == "tests")
 
 
-def prepared(nb: NotebookNode, source: NotebookNode, found: Notes | None = None) -> NotebookNode:
+def prepared(
+    nb: NotebookNode, source: NotebookNode, found: Notes | None = None, known: Collection[str] = ()
+) -> NotebookNode:
     """A hand-in in the form that is run and graded: the source with its answers.
 
     For the steps that follow, ``metadata.course`` has the ``repairs``, the ``names`` that are the submission's, under
@@ -56,11 +59,12 @@ def prepared(nb: NotebookNode, source: NotebookNode, found: Notes | None = None)
         nb: what was handed in.
         source: the source notebook.
         found: what `autograder.intake` noted about it. What the hand-in's own metadata say counts for nothing.
+        known: fingerprints of the course's cells in earlier forms.
     """
     found = Notes() if found is None else found
     # A text may hold what UTF-8 cannot: half of a pair of surrogates.
     text = json.dumps(nb, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
-    poured = pour(nbformat.from_dict(json.loads(text)), source, incomplete=found.incomplete)
+    poured = pour(nbformat.from_dict(json.loads(text)), source, incomplete=found.incomplete, known=known)
     for cell in poured.notebook.cells:
         if "attachments" in cell:
             cell.attachments = safe_attachments(cell.attachments)
@@ -100,7 +104,7 @@ class PourAnswers(NbGraderPreprocessor):
                 f"Run `make release` (or `nbgrader generate_assignment {assignment} --force`), then grade again."
             )
         handed_in = Path(coursedir.format_path(coursedir.submitted_directory, names["student"], assignment))
-        poured = prepared(nb, source, notes(handed_in, notebook))
+        poured = prepared(nb, source, notes(handed_in, notebook), releases.known(Path(coursedir.root)))
         for repair in poured.metadata.course.repairs:
             self.log.warning("%s: %s", names["student"], repair)
         return poured, resources

@@ -22,6 +22,7 @@ from autograder.answers import MAX_CODE, Found, find_answers
 from autograder.exercises import EXERCISES, dependants
 from autograder.notebooks import as_released, regions, role
 from autograder.salvage import numbered
+from gcnn.released import fingerprint
 
 _SAMPLE = re.compile(r'# %% \[markdown\] start="(model|release)"(?: without="([^"]*)")?(?: loses="([^"]*)")?')
 
@@ -40,13 +41,16 @@ class Poured:
     """The exercises that cannot be graded, since their answers or what they need may have been lost, and why."""
 
 
-def _poured(cell: NotebookNode, stub: NotebookNode, given: NotebookNode | None, repairs: list[str]) -> NotebookNode:
+def _poured(
+    cell: NotebookNode, stub: NotebookNode, given: NotebookNode | None, known: Collection[str], repairs: list[str]
+) -> NotebookNode:
     """One cell of the graded notebook.
 
     Args:
         cell: the source's, or the release's where a sample is made.
         stub: the release's.
         given: the handed-in one, if there is one.
+        known: fingerprints of cells that are no change of the student's.
         repairs: a sentence is added for what is put right.
     """
     result = copy.deepcopy(cell)
@@ -58,7 +62,7 @@ def _poured(cell: NotebookNode, stub: NotebookNode, given: NotebookNode | None, 
             repairs.append(f"the answer {stub.id!r} had become a {given.cell_type} cell: it is {stub.cell_type} again")
         if stub.cell_type == "markdown" and given is not None and given.get("attachments"):
             result.attachments = copy.deepcopy(given.attachments)
-    elif given is not None and given.source.strip() != stub.source.strip() and kind != "text":
+    elif kind != "text" and _is_changed(stub, given, known):
         repairs.append(f"the cell {stub.id!r} was changed: the course's own is used")
     return result
 
@@ -73,9 +77,14 @@ def _imports(code: str) -> list[str]:
     return [ast.unparse(line) for line in body if isinstance(line, (ast.Import, ast.ImportFrom))]
 
 
-def _own_imports(stub: NotebookNode, given: NotebookNode | None) -> list[NotebookNode]:
+def _is_changed(stub: NotebookNode, given: NotebookNode | None, known: Collection[str]) -> bool:
+    """Whether a student changed one of the course's cells. That an instructor did, and set a URL, say, is no change."""
+    return given is not None and fingerprint(given.source) not in {fingerprint(stub.source), *known}
+
+
+def _own_imports(stub: NotebookNode, given: NotebookNode | None, known: Collection[str]) -> list[NotebookNode]:
     """A cell with the imports that a student added to one of the course's cells: answers may rest on them."""
-    if role(stub) != "given" or given is None or given.source == stub.source:
+    if role(stub) != "given" or not _is_changed(stub, given, known):
         return []
     courses = _imports(stub.source)
     lines = [line for line in _imports(given.source) if line not in courses]
@@ -139,7 +148,11 @@ def _lost(found: Found, cells: list[NotebookNode], incomplete: str) -> dict[str,
 
 
 def pour(
-    submission: NotebookNode, source: NotebookNode, into: NotebookNode | None = None, incomplete: str = ""
+    submission: NotebookNode,
+    source: NotebookNode,
+    into: NotebookNode | None = None,
+    incomplete: str = "",
+    known: Collection[str] = (),
 ) -> Poured:
     """Pour a submission's answers into the source notebook.
 
@@ -148,6 +161,7 @@ def pour(
         source: the source notebook of `autograder.notebooks.read_text`.
         into: where the answers go; by default the source, with its hidden tests and a rubric after each written answer.
         incomplete: why cells of the submission may be missing, if its file was damaged.
+        known: fingerprints of the course's cells in earlier forms, `autograder.releases.known`.
     """
     released = {cell.id: cell for cell in as_released(source).cells}
     cells = submission.cells
@@ -187,12 +201,12 @@ def pour(
     target = source if into is None else into
     for position, cell in enumerate([None, *target.cells]):
         if cell is not None:
-            result.append(_poured(cell, released[cell.id], handed_in.get(cell.id), repairs))
+            result.append(_poured(cell, released[cell.id], handed_in.get(cell.id), known, repairs))
             if into is None and role(cell) == "answer" and cell.cell_type == "markdown":
                 result.append(_rubric(cell))
         extras = added.get("" if position == 0 else cell.id, [])
         if cell is not None:
-            extras = _own_imports(released[cell.id], handed_in.get(cell.id)) + extras
+            extras = _own_imports(released[cell.id], handed_in.get(cell.id), known) + extras
         for extra in extras:
             number += 1
             make = nbformat.v4.new_code_cell if extra.cell_type == "code" else nbformat.v4.new_markdown_cell

@@ -9,6 +9,7 @@ import pytest
 from autograder.exercises import EXERCISES
 from autograder.notebooks import as_released, regions, role
 from autograder.submissions import model_answer, pour, read_sample
+from gcnn.released import fingerprint
 
 ANSWER = "def rotate_p4(y, r):\n    return my_own(y, r)"
 
@@ -82,6 +83,18 @@ def test_changed_tests_points_and_tags_make_no_difference(handed_in, source):
     poured = pour(handed_in, source)
     assert poured.notebook == clean
     assert poured.repairs == ("the cell 'test-c4-product' was changed: the course's own is used",)
+
+
+def test_what_an_instructor_changed_is_no_change_of_the_students(handed_in, source):
+    """Do a URL that an instructor set, blanks at lines' ends and a test of an earlier release need no repair?"""
+    cell = next(cell for cell in handed_in.cells if 'GCNN_URL = ""' in cell.source)
+    cell.source = cell.source.replace('GCNN_URL = ""', 'GCNN_URL = "https://example.org/gcnn.whl"') + "  \n"
+    earlier = find(handed_in, "test-c4-product")
+    earlier.source = "assert C4"
+    assert len(pour(handed_in, source).repairs) == 1
+    poured = pour(handed_in, source, known={fingerprint(earlier.source)})
+    assert poured.repairs == ()
+    assert find(poured.notebook, "test-c4-product").source == find(source, "test-c4-product").source
 
 
 def test_deleted_cells_come_back(handed_in, source):
