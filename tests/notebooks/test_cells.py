@@ -502,7 +502,12 @@ BATCH_NORM: Mistakes = {
             "Is the mean taken per channel?",
             by_hand(("axes = (0, 2", "axes = (0, 1, 2")),
         ),
-        ("divides the variance by n - 1", "The output in training mode", by_hand(("unbiased=False", "unbiased=True"))),
+        ("divides the variance by n - 1", "divided by n, as 3.5 says", by_hand(("unbiased=False", "unbiased=True"))),
+        (
+            "divides both variances by n - 1",
+            "divided by n, as 3.5 says",
+            by_hand(("unbiased=False, ", ""), (" * n / (n - 1)", "")),
+        ),
         ("divides by the variance", "The variance of a normalised channel", by_hand((".sqrt()", ""))),
         (
             "adds eps outside the root",
