@@ -50,7 +50,7 @@ r"""
 ## Set-up
 
 Run these two cells first. They install the course's own package, `gcnn`, if it is missing or another version lies beside the notebook, leave your PyTorch as it is, say what they found, and
-how long training will take here. Everything works without a GPU. After a restart, run these and then every cell above the one where you were: trainings that were finished are loaded, and interrupted ones go on.
+how long training will take here. Everything works without a GPU. After a restart, run these and then every cell above the one where you were: trainings that were finished are loaded, and interrupted ones go on. A cell that fails ends such a run: select the one below it and go on from there.
 """
 
 # %%
@@ -468,9 +468,13 @@ by $g$ makes a new image $g.x$ whose value at a position is the value that the o
 
 $$[g.x](p) = x(g^{-1}p).$$
 
-The inverse is not a slip. The pixel that is now at $p$ was at $g^{-1}p$ before. For images $(B, C, H, W)$ the action of $C_4$ is given to you as
-`rotate(x, r)`, which turns the last two axes by $r$ quarter turns counter-clockwise as displayed; the mirror image is `reflect(x)`. Quarter turns only move
-pixels around. Other angles, as below, have to interpolate between them, which is why this course's equivariance is exact for $C_4$ and approximate beyond. (The digit
+The inverse is not a slip. The pixel that is now at $p$ was at $g^{-1}p$ before. It also makes the action fit the product, $e.x = x$ and $g.(h.x) = (gh).x$, which is what *action* means:
+
+$$[g.(h.x)](p) = [h.x](g^{-1}p) = x(h^{-1}g^{-1}p) = x((gh)^{-1}p).$$
+
+Positions are measured from the picture's centre. For images $(B, C, H, W)$ the action of $C_4$ is given to you as
+`rotate(x, r)`, which turns the last two axes by $r$ quarter turns counter-clockwise as displayed; the mirror image is `reflect(x)`. Quarter turns and mirror images only move
+pixels around, so equivariance under them can be exact. Other angles, as below, have to interpolate; and these networks are not built for them. (The digit
 below stands at an angle already; 0° is how it comes in the data.)
 """
 
@@ -482,12 +486,12 @@ r"""
 **Before you go on.** Say first, then run the cell.
 
 1. How many different pictures do the eight elements of $D_4$ make of one digit? Of which digit would they make fewer?
-2. Turn one of the last four once more: which one is it now? Mirror one of the first four: which one is it then, and when is it not the one four places further on?
+2. Write the eight in the order (0, 0), (0, 1), (0, 2), (0, 3), (1, 0), …, (1, 3). Turn (1, r) once more: which one is it now? Mirror (0, r): which one is it then, and for which r is it not (1, r)?
 """
 
 # %% playground=true
 print("Eight, unless the digit has a symmetry of its own, as an upright 0 or 8 has.")
-print("(1, r), turned once more, is (1, r + 1). (0, r), mirrored, is (1, -r): four places further on for r = 0 and 2, not for r = 1 and 3.")
+print("(1, r), turned once more, is (1, r + 1). (0, r), mirrored, is (1, -r), both counted modulo 4: that is (1, r) for r = 0 and 2, not for r = 1 and 3.")
 digit = test_set.images[4:5]
 plots.images(
     torch.cat([rotate(reflect(digit) if f else digit, r) for f in (0, 1) for r in range(4)]),
@@ -678,9 +682,9 @@ with the orientation $s$ on axis $-3$, the *group axis*.
 How does a quarter turn act on such a function? By the same rule as before: the new value at a place is the old value at the place it came from. Now a place has
 two coordinates, and a turn changes both. A horizontal stroke in the top right corner, turned by 90°, becomes a *vertical* stroke in the *top left* corner:
 
-$$[r.y](p, s) = y(r^{-1}p,\; r^{-1}s) = y(r^{-1}p,\; s - r).$$
+$$[r.y](p, s) = y(r^{-1}p,\; r^{-1}s) = y(r^{-1}p,\; s - r)$$
 
-The pixels turn, and the four channels are passed round in a circle. The second of these, what $C_4$ does to four numbers that are named after its own elements, is called its **regular representation**.
+(with $s - r$ counted modulo 4, as in $C_4$). The pixels turn, and the four channels are passed round in a circle. The second of these, what $C_4$ does to four numbers that are named after its own elements, is called its **regular representation**.
 """
 
 # %% [markdown]
@@ -1271,7 +1275,8 @@ print("All public checks of C4CNN's architecture passed.")
 r"""
 Now train it. `train_model` shuffles the training digits, shows progress on validation digits that it does not train on, and keeps the curves in `model.history`; `test_model` returns the accuracy in percent on
 the public test digits, which play no part in training. How long the default *budget*, `standard`, takes here, the set-up cell has told you; a right `C4CNN` reaches about 96 %.
-When your work is graded, your class is trained anew for less than half of that, which brings a right `C4CNN` to about 91 %: to get better, improve the network, not the cell that trains it.
+When your work is graded, your class is trained anew for less than half of that, which brings a right `C4CNN` to about 91 %. That is enough: the test asks whether the network described has learnt, and more accuracy earns no more points.
+Changing the training cell changes nothing in grading, and a changed network fails the architecture's test. Part 3 ends with *Your own runs*, where you may change everything.
 """
 
 # %% training="c4cnn"
@@ -1417,6 +1422,8 @@ forgets orientations at once.
 - Five isotropic convolutions. A `GroupConv2d` with $c$ channels hands on $4c$ numbers per pixel; to hand on as many, the first four layers have 32, 64, 128 and 256 output channels. The last has 128.
 - Each is followed by `nn.MaxPool2d` and `nn.ReLU`: kernel 3, stride 2, padding 1 for the first four; kernel 3, stride 1, no padding for the last.
 - A linear layer from 128 features to `n_classes`. There are 153,514 parameters.
+
+(Trained as briefly as in grading, a right one gets only about 33 %, so its test asks for little.)
 """
 
 # %% answer="isotropic-cnn"
@@ -1605,7 +1612,7 @@ r"""
 What causes the difference? Think of what each layer can tell apart: is it only the number of parameters?
 
 ### BEGIN SOLUTION
-`C4CNN` gets about 96 % of the digits, `IsotropicCNN` only about 83 %. Both are invariant at the end, so symmetry as such is not the difference; what they can *express* is. An isotropic filter looks
+`C4CNN` gets about 96 % of the digits, `IsotropicCNN` only about 83 %. Both are invariant under quarter turns, so that symmetry is not the difference; what they can *express* is. (`IsotropicCNN` does not see mirror images either, which costs a little: part 4.) An isotropic filter looks
 the same from all directions: it responds to how much ink is in the centre and how much around it, and cannot tell a horizontal stroke from a vertical one, nor the relative direction of two strokes. Its
 features carry no orientation, so the layers above cannot simply read off which way a stroke runs. `C4CNN` uses filters with a direction, in four orientations, and keeps the four answers apart. The next layer sees *which* orientations
 meet in which relative position (a filter on $p4$ has different weights for different relative orientations) and only at the end, by one pool over the group, is the absolute orientation forgotten; the relative ones have been used by then.
@@ -1619,6 +1626,7 @@ each orientation from the data, while far better than the isotropic one, because
 
 - 1 point: states the gap with figures from the student's own runs.
 - 2 points: isotropic filters have no direction, so no feature says which way an edge or a stroke runs, and later layers cannot read off how two of them stand to each other.
+- Also right, and worth one of these two points: isotropic filters are their own mirror images, so that `IsotropicCNN` cannot tell a digit from its mirror image.
 - 1 point: `C4CNN` keeps the orientation channels through the network and pools once, at the end: relative orientations are used.
 - 1 point: argues that parameters alone do not explain it (for example with the ordinary network, or with wider isotropic networks).
 - "It has fewer parameters" alone: at most 1 point in all.
@@ -1969,7 +1977,7 @@ plots.accuracy_by_upbringing()
 # %% [markdown]
 r"""
 From upright digits the ordinary CNN learns upright digits: near 0° it does better than the `C4CNN` that learnt the same digits, and at a right angle it mostly guesses. `C4CNN` has seen no turned digit either, but
-gives a digit the same answer at each quarter turn: nobody has to show it. (The curve does not repeat itself exactly, because *other* test digits stand in each group of 30°, about 400 of them: where three in four are right, a group's share is uncertain by two points, and some digits are harder than others.) It is weakest halfway between two quarter turns, at 45°: invariance under four turns is not invariance under all of them, and what lies between has to be learnt from digits that
+gives a digit the same answer at each quarter turn: nobody has to show it. (The curve does not repeat itself exactly: *other* test digits stand in each group of 30°, about 400 of them, and a digit of the data set was turned about a point that is less than a pixel off the one about which `rotate` turns.) It is weakest halfway between two quarter turns, at 45°: invariance under four turns is not invariance under all of them, and what lies between has to be learnt from digits that
 stand there. From turned digits both networks learn it. And for digits that always stand upright, the ordinary CNN is the better choice of these two: what `C4CNN` gives up, which way up a digit stands, is worth something there.
 """
 

@@ -149,6 +149,8 @@ def test_the_notebook_says_what_was_measured(project, measured):
     assert int(reached) == round(accuracy("c4cnn", "standard")["value"])
     (graded,) = re.findall(r"which brings a right `C4CNN` to about (\d+) %", text)
     assert int(graded) == round(accuracy("c4cnn", "grading", "calibrate")["value"])
+    (graded,) = re.findall(r"Trained as briefly as in grading, a right one gets only about (\d+) %", text)
+    assert int(graded) == round(accuracy("isotropic_cnn", "grading", "calibrate")["value"])
     gap = r"`C4CNN` gets about (\d+) % of the digits, `IsotropicCNN` only about (\d+) %"
     ((c4cnn, isotropic),) = re.findall(gap, text)
     assert c4cnn == reached and int(isotropic) == round(accuracy("isotropic_cnn", "standard")["value"])

@@ -62,7 +62,7 @@ def where(name: str) -> str:
     cell = min(cells, key=lambda cell: _ROLES.index(cell.role), default=None)
     if cell is None or (len(name) < _SHORTEST and cell.role != "answer"):
         return ""
-    again = "after a restart, run every cell above this one (trainings are loaded, not repeated)"
+    again = "after a restart, run every cell above this one (trainings are loaded; where a cell fails, go on below it)"
     return f"Run {_called(cell)} first; {again}"
 
 

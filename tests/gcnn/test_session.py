@@ -34,7 +34,7 @@ def shell(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("C4", "Run your answer to exercise 1.2 C4 first; after a restart, run every cell above"),
+        ("C4", "Run your answer to exercise 1.2 C4 first; after a restart, run every cell above this one"),
         ("rotate_p4", "Run your answer to exercise 2.2 rotate_p4 first"),
         ("c4cnn_bn", "Run the training of C4CNNWithBatchNorm first"),
         ("PlainCNN", "Run the cell that begins with `class PlainCNN(nn.Module):` first"),
