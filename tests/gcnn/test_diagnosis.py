@@ -73,6 +73,31 @@ MISTAKES = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("key", "old", "new", "says"),
+    [
+        ("c4cnn", "nn.MaxPool3d((4, 3, 3)", "nn.AvgPool3d((4, 3, 3)", "✗ The answers for given weights are not right."),
+        ("c4cnn", "self.features(x).flatten(1)", "self.features(x).squeeze()", "✗ An image's answer by itself "),
+        (
+            "lifting-conv",
+            "        bank, bias",
+            "        x.foo\n        bank, bias",
+            "✗ Calling LiftingConv2d(2, 3, 3, padding=1) raises",
+        ),
+        (
+            "batch-norm",
+            "self.eps, self.momentum = eps",
+            "self.register_buffer('spare', torch.ones(1)); self.eps, self.momentum = eps",
+            "✗ The names in the state_dict() of GroupBatchNorm2d(3) are not right.",
+        ),
+    ],
+)
+def test_a_headline_is_a_sentence(key, old, new, says, answers, report):
+    """Does it begin with a capital, and does its verb fit?"""
+    assert old in answers[key]
+    assert says in str(report(key, answers[key].replace(old, new)))
+
+
 @pytest.mark.parametrize(("key", "old", "new", "cause"), MISTAKES, ids=[f"{m[0]}: {m[3]}" for m in MISTAKES])
 def test_a_typical_mistake_is_named(key, old, new, cause, answers, report):
     """Is a mistake that many make called by its name, with a hint and a bigger one?"""

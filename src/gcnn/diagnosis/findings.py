@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import inspect
+import re
 from collections.abc import Mapping
 
 import torch
@@ -15,6 +16,10 @@ from gcnn.diagnosis.course import ASKED, CLASS, REDEFINED, Asked, outcomes, used
 from gcnn.diagnosis.family import Cause
 from gcnn.diagnosis.outcomes import READ, Outcome
 from gcnn.stand_ins import namespaces
+
+_CALLS = re.compile(r"^two calls of (.+) with the same input$")
+_MANY = re.compile(r"(the (answers|names|last digits|trained parameters)|two|three)\b")
+"""Names of looks that stand in the plural."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,25 +111,28 @@ def _first(bad: list[Outcome], right: dict[str, str]) -> Outcome:
 
 def _described(bad: Outcome, right: str, expected: str) -> tuple[str, tuple[str, ...]]:
     """The sentence about a difference, and its details."""
-    first = bad.name.split(" ")[0]
-    name = bad.name[:1].upper() + bad.name[1:] if first in ("the", "two", "what", "whether", "three") else bad.name
+    name = _CALLS.sub(r"calling \1", bad.name) if bad.error else bad.name
+    verbs = ("are", "have", "raise", "take") if _MANY.match(name) else ("is", "has", "raises", "takes")
+    is_, has, raises, takes = verbs
+    if name.split(" ")[0] in ("the", "two", "what", "whether", "three", "an", "calling"):
+        name = name[:1].upper() + name[1:]
     if bad.digest == "endless":
         details = (f"It was at line {bad.number} of your cell: {bad.line}",) if bad.line else ()
-        return f"{name} takes longer than a minute: is there a loop that never ends?", details
+        return f"{name} {takes} longer than a minute: is there a loop that never ends?", details
     if right.startswith("ValueError"):
         got = bad.error or f"{bad.text or bad.form} is returned and nothing raised"
         return f"{name} must raise a ValueError that names the wrong element.", (f"got: {got}",)
     if bad.error:
         details = (f"at line {bad.number} of your cell: {bad.line}",) if bad.line else ()
-        return f"{name} raises {bad.error}", details
+        return f"{name} {raises} {bad.error}", details
     form, wanted = bad.form, right.partition(":")[0]
     if form == "None" and wanted != "None":
-        return f"{name} is None: is a return missing?", (f"expected: {wanted}",)
+        return f"{name} {is_} None: is a return missing?", (f"expected: {wanted}",)
     if form != wanted:
-        what = "has another type" if form.split("(")[0] != wanted.split("(")[0] else "has another shape or dtype"
-        return f"{name} {what} than it should.", (f"got: {form}", f"expected: {wanted}")
+        what = "another type" if form.split("(")[0] != wanted.split("(")[0] else "another shape or dtype"
+        return f"{name} {has} {what} than expected.", (f"got: {form}", f"expected: {wanted}")
     details = (f"got: {bad.text}", f"expected: {expected}") if bad.text and expected else ()
-    return f"{name} is not right.", details
+    return f"{name} {is_} not right.", details
 
 
 def _made_of(found: list[Outcome], right: Mapping[str, str]) -> tuple[str, ...]:
