@@ -14,6 +14,7 @@ from autograder import hints
 from autograder.alternatives import FOLDER, alternatives
 from autograder.hinting import defined
 from autograder.mutants.made import TABLES, field_mutants, written_mutants
+from autograder.mutants.networks import NORM_BY_HAND
 from gcnn import checks
 from gcnn.diagnosis import course, family
 from gcnn.diagnosis.course import ASKED, outcomes
@@ -58,6 +59,8 @@ MISTAKES = [
     ("isotropic-conv", "centre, ring = self.weight", "centre, ring = self.weight.data", "detached-filter"),
     ("rotate-p4", ".roll(r, -3)", ".roll(-r, -3)", "other-roll"),
     ("rotate-p4", ".roll(r, -3)", "", "no-roll"),
+    ("rotate-p4", ".roll(r, -3)", ".roll(r)", "no-axis"),
+    ("d4-action", ".roll(r, -3)", ".roll(r)", "no-axis"),
     ("lifting-conv", "rotate(self.weight, s)", "rotate(self.weight, -s)", "clockwise"),
     ("lifting-conv", "self.bias[:, None].expand(-1, 4)", "4 * self.bias[:, None].expand(-1, 4)", "bias-scaled"),
     ("lifting-conv", "None if self.bias is None else ", "", "no-bias-case"),
@@ -71,6 +74,87 @@ MISTAKES = [
     ("d4-lifting-conv", "rotate(starts[f], r)", "rotate(starts[f], -r if f else r)", "turn-first"),
     ("d4cnn", "channels = [8, 16, 32, 64, 128]", "channels = [8, 16, 32, 64, 64]", "channels"),
 ]
+
+
+def test_variances_divided_by_the_wrong_number_are_told_apart(report):
+    """Is normalising with n - 1 named by itself, whatever is kept, and keeping the average of n another mistake?"""
+    var, kept = "y.var(axes, unbiased=False)", " * n / (n - 1)"
+    for changes, cause in (
+        ([(var, "y.var(axes)"), (kept, "")], "batch-unbiased"),
+        ([(var, "y.var(axes)")], "batch-unbiased"),
+        ([(kept, "")], "unbiased"),
+    ):
+        code = NORM_BY_HAND
+        for old, new in changes:
+            assert old in code
+            code = code.replace(old, new)
+        found = report("batch-norm", code)
+        assert [one.key for one in found.finding.causes] == [cause], changes
+
+
+NORMS = [
+    *(("c4cnn", f"{norm}(out_channels)") for norm in ("nn.BatchNorm2d", "nn.BatchNorm3d", "GroupBatchNorm2d")),
+    *(("isotropic-cnn", f"{norm}(out_channels)") for norm in ("nn.BatchNorm2d", "GroupBatchNorm2d")),
+    ("d4cnn", "GroupBatchNorm2d(out_channels)"),
+]
+
+
+@pytest.mark.parametrize(("key", "norm"), NORMS, ids=[f"{key}: {norm}" for key, norm in NORMS])
+def test_a_norm_that_is_not_asked_for_is_named(key, norm, answers, report):
+    """Is a student who adds a normalisation told so, and not sent to write one?"""
+    relu = "layers.append(nn.ReLU())"
+    assert relu in answers[key]
+    found = report(key, answers[key].replace(relu, f"layers.append({norm}); {relu}"))
+    assert [one.key for one in found.finding.causes] == ["norm-unasked"], found
+    assert "no normalisation is expected" in str(found)
+
+
+def test_a_norm_with_other_settings_is_another_norm(answers, report):
+    """Is a norm still called another one where the network should have norms?"""
+    norm = "GroupBatchNorm2d(out_channels"
+    found = report("c4cnn-bn", answers["c4cnn-bn"].replace(norm, f"{norm}, eps=0.1"))
+    assert [one.key for one in found.finding.causes] == ["other-norm"]
+
+
+@pytest.mark.parametrize("key", ["lifting-conv", "group-conv"])
+def test_mistakes_with_the_bias_bank_are_told_apart(key, answers, report):
+    """Are both stacks along the first axis not taken for biases that are mixed up, which are named as ever?"""
+    bias = "self.bias[:, None].expand(-1, 4)"
+    assert bias in answers[key] and "], dim=1)" in answers[key]
+    first = answers[key].replace(bias, "torch.stack([self.bias] * 4)")
+    for code, cause in (
+        (first.replace("], dim=1)", "])"), "stack-axis"),
+        (first, "bias-shape"),
+        (answers[key].replace(bias, "self.bias.repeat(4).view(-1, 4)"), "bias-mixed"),
+    ):
+        assert [one.key for one in report(key, code).finding.causes] == [cause], code
+
+
+WITHOUT_A_CASE = [
+    "self.bias[:, None].expand(-1, 4)",
+    "self.bias.view(-1, 1).expand(-1, 4)",
+    "self.bias.unsqueeze(1).repeat(1, 4)",
+    "torch.stack([self.bias] * 4, dim=1)",
+]
+
+
+@pytest.mark.parametrize("bias", WITHOUT_A_CASE)
+@pytest.mark.parametrize("key", ["lifting-conv", "group-conv"])
+def test_a_forgotten_bias_false_is_named_however_it_fails(key, bias, answers, report):
+    """Is it the one cause that is named, whichever exception None leads to?"""
+    old = f"None if self.bias is None else {WITHOUT_A_CASE[0]}"
+    assert old in answers[key]
+    found = report(key, answers[key].replace(old, bias))
+    assert [one.key for one in found.finding.causes] == ["no-bias-case"], found
+
+
+def test_filters_that_are_wrong_in_one_size_are_no_matter_of_the_bias(answers, report):
+    """Is a mistake that shows only in the layer with kernel size 5, which has no bias, not blamed on the bias?"""
+    old = "rotate(self.weight, s)"
+    assert old in answers["lifting-conv"]
+    code = answers["lifting-conv"].replace(old, "rotate(self.weight, s if self.weight.shape[-1] < 5 else 0)")
+    found = report("lifting-conv", code)
+    assert not found.ok and "no-bias-case" not in [one.key for one in found.finding.causes]
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,7 @@ D4_ACTION: list[Table] = [
             "never mirrors": "pass",
         },
         "torch.cat([turns.roll(r, -3), mirrored.roll(r, -3)], dim=-3)": {
+            "rolls all numbers of both halves as one long line": "torch.cat([turns.roll(r), mirrored.roll(r)], dim=-3)",
             "rolls all eight as one circle": "torch.cat([turns, mirrored], dim=-3).roll(r, -3)",
             "puts the mirrored half first": "torch.cat([mirrored.roll(r, -3), turns.roll(r, -3)], dim=-3)",
             "joins the halves along the rows": "torch.cat([turns.roll(r, -3), mirrored.roll(r, -3)], dim=-2)",

@@ -29,6 +29,11 @@ class GroupBatchNorm2d(nn.Module):
         return (y - mean) / (var + self.eps).sqrt() * weight + bias
 """
 
+_KEPT = """\
+with torch.no_grad():
+    self.num_batches_tracked += 1
+    self.running_mean.mul_(1 - self.momentum).add_(self.momentum * mean)
+    self.running_var.mul_(1 - self.momentum).add_(self.momentum * var)"""
 _CALL = "F.batch_norm(_y, _m, _v, _w, _b, _t, _p, _e)"
 NORM: list[Table] = [
     {
@@ -116,6 +121,9 @@ NORM_HAND: list[Table] = [
             "divides by the standard deviation's root": "y.std(axes, unbiased=False)",
             "takes the mean square for the variance": "y.square().mean(axes)",
             "takes its variance for a constant": "y.var(axes, unbiased=False).detach()",
+        },
+        _KEPT.replace("var)", "var * n / (n - 1))"): {
+            "divides both variances by n - 1": f"var = y.var(axes)\n{_KEPT}",
         },
         "y.mean(axes)": {
             "takes its mean for a constant": "y.mean(axes).detach()",

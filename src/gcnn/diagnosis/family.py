@@ -153,6 +153,8 @@ def named(exercise: str, found: Family, outcomes: list[Outcome], right: dict[str
     judged = [g for g, some in bad.items() if any(o.judges for o in some)]
     everywhere = [g for g, some in bad.items() if any(not o.digest.startswith("raises") for o in some)]
     complete = not any(name for name, value in wrong if not value)
+    if "no-bias-case" in causes(exercise) and _only_without_bias(bad):
+        return ["no-bias-case"]
     for how, globs, cause in patterns(exercise):
         if how == "any" and any(_fits(g, globs) for g in everywhere):
             return [cause]
@@ -165,7 +167,8 @@ def named(exercise: str, found: Family, outcomes: list[Outcome], right: dict[str
             return [cause]
         if how == "only" and complete and all(_fits(g, globs) for g in judged):
             return [cause]
-    if "bias" in judged and not bad.get("~bias") and groups.get("~bias") and "bias-mixed" in causes(exercise):
+    forms = all(o.form == right.get(o.name, "").partition(":")[0] for o in bad.get("bias", ()))
+    if "bias" in judged and forms and not bad.get("~bias") and groups.get("~bias") and "bias-mixed" in causes(exercise):
         return ["bias-mixed"]  # the right values stand in the wrong places
     if judged and "not-static" in causes(exercise):
         first = bad[judged[0]][0]
@@ -173,6 +176,12 @@ def named(exercise: str, found: Family, outcomes: list[Outcome], right: dict[str
             return ["not-static"]
     parts = [o for g, some in groups.items() if g.startswith("~") for o in some]
     return _alike(found, right, wrong, parts) or _alike(found, right, wrong, groups[judged[0]] if judged else [])
+
+
+def _only_without_bias(bad: dict[str, list[Outcome]]) -> bool:
+    """Whether all that is wrong is about layers without a bias, and is not their filters."""
+    names = [o.name for some in bad.values() for o in some if o.judges]
+    return bool(names) and all("bias=False" in name for name in names) and not bad.get("filter")
 
 
 def _alike(found: Family, right: dict[str, str], wrong: frozenset, some: list[Outcome]) -> list[str]:
@@ -207,7 +216,8 @@ def _from_layers(found: Family, outcomes: list[Outcome]) -> str:
     count = next((o.digest for o in outcomes if o.name == COUNT), "")
     if not any(step.kind == right[0].kind for step in got) and count == found.right.get(COUNT):
         return ""  # its layers do not run as layers, which is no mistake: nothing is known of them
-    if texts.get(NORMS) and texts[NORMS] != found.expected.get(NORMS):
+    settings = found.expected.get(NORMS)  # of a network that has norms
+    if settings and texts.get(NORMS) and texts[NORMS] != settings:
         return "other-norm"
     told = network_rules.cause(got, right, texts.get(HELD, ""), found.expected.get(HELD, ""), ended)
     reached = network_rules.first_wrong(texts.get(REACHES, ""), found.expected.get(REACHES, ""))

@@ -54,14 +54,24 @@ def first_difference(got: list[Step], right: list[Step], reached: int | None = N
         reached: the first layer whose input has wrong values, see `first_wrong`.
     """
     for number, (mine, its) in enumerate(zip(got, right, strict=False), start=1):
+        if _is_unasked_norm(mine, right):  # the student's own layers before it may not have been seen to run
+            return (f"one of the layers that run is {_a(mine)}; no normalisation is expected",)
         if mine.kind != its.kind:
-            return (f"layer {number} that runs is a {mine.kind}; a {its.kind} is expected there",)
+            return (f"layer {number} that runs is {_a(mine)}; {_a(its)} is expected there",)
         if mine.shape != its.shape:
-            return (f"layer {number}, a {mine.kind}, gets {mine.shape} for each image; {its.shape} is expected",)
+            return (f"layer {number}, {_a(mine)}, gets {mine.shape} for each image; {its.shape} is expected",)
     if reached is not None and 0 < reached < len(got):
-        layer = f"layer {reached + 1}, a {got[reached].kind}"
+        layer = f"layer {reached + 1}, {_a(got[reached])}"
         return (f"up to layer {reached} all is right; what reaches {layer}, has the right shape and wrong values",)
     return ()
+
+
+def _a(step: Step) -> str:
+    return f"{'an' if step.kind[0] in 'AEIO' else 'a'} {step.kind}"
+
+
+def _is_unasked_norm(step: Step, right: list[Step]) -> bool:
+    return step.is_norm and not any(one.is_norm for one in right)
 
 
 def cause(got: list[Step], right: list[Step], held: str, right_held: str, ended: bool) -> str:
@@ -76,6 +86,8 @@ def cause(got: list[Step], right: list[Step], held: str, right_held: str, ended:
     """
     kinds = {step.kind for step in right}
     for step in got:
+        if _is_unasked_norm(step, right):
+            return "norm-unasked"
         if step.kind in ("LiftingConv2d", "GroupConv2d") and "D4GroupConv2d" in kinds:
             return "group-of-c4"
         if step.kind not in kinds and step.is_norm:
