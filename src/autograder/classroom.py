@@ -23,18 +23,18 @@ from nbgrader.utils import parse_utc
 
 from autograder.collected import Collected, HandIn, read_collected
 from autograder.course import Course
-from autograder.current import whose_hand_in_waits
 from autograder.errors import CourseError
 from autograder.lateness import extensions
 from autograder.notebooks import ASSIGNMENT, role
 from autograder.rebinding import Given
 from autograder.report import Grades, exercise_of, read_class
+from autograder.standing import behind
 
 FINAL, WAITING, NOT_GRADED, NOT_RUN, MISSING = "final", "waiting for marking", "not graded", "not run", "missing"
 STATES = (FINAL, WAITING, NOT_GRADED, NOT_RUN, MISSING)
 """Where a student's work stands. Those that have been graded are where `autograder.report.Grades.status` says: final,
 waiting for marking by hand, or with a test that could not be decided; "not run" lies there and was not graded, also
-where an earlier hand-in was."""
+where an earlier hand-in was, or where it was by other tests than those of now."""
 
 TEST_CHANGED, UNREADABLE_REPLY, LEFT_OUT = "test cell changed", "unreadable reply", "file left out"
 
@@ -100,6 +100,8 @@ class Student:
     """Why there was nothing to run, if there was not."""
     feedback: Path | None = None
     """The page with its feedback, if that is written."""
+    behind: str = ""
+    """Why the gradebook's points are not those of now, see `autograder.standing`; empty where they are."""
 
     @property
     def tested(self) -> float | None:
@@ -150,13 +152,13 @@ def read_classroom(course: Course) -> Classroom:
     """
     collected = read_collected(course)
     handed_in = set(course.handed_in())
-    again = whose_hand_in_waits(course.directory, handed_in)
+    reasons = behind(course.directory, handed_in)
     with course.gradebook() as gradebook:
         try:
             deadline = gradebook.find_assignment(ASSIGNMENT).duedate
         except MissingEntry as error:
             raise CourseError(f"the gradebook does not know {ASSIGNMENT}: enter it with `make release`") from error
-        rows = {row.student: row for row in read_class(gradebook, handed_in, again=again)}
+        rows = {row.student: row for row in read_class(gradebook, handed_in, behind=reasons)}
         more = extensions(gradebook)
     given = Given()
     hands = {hand.student: hand for hand in collected.hand_ins} if collected else {}
@@ -174,11 +176,12 @@ def _student(course: Course, row: Grades, hand: HandIn, deadline: datetime.datet
     person = " ".join(part for part in (row.first_name, row.last_name) if part) or hand.name
     if Path(name).name != name:  # it names no folder of a student's
         return Student(name, MISSING, person)
-    notebook = _graded(course.folder("autograded", name) / f"{ASSIGNMENT}.ipynb")
-    if not row.handed_in or row.hand_in_waits or notebook is None:
+    outdated = not row.handed_in or row.behind
+    notebook = None if outdated else _graded(course.folder("autograded", name) / f"{ASSIGNMENT}.ipynb")
+    if notebook is None:
         late = _late(course.folder("submitted", name), deadline)
         state = NOT_RUN if row.handed_in else MISSING
-        return Student(name, state, person, late=late, late_in_lms=hand.late_in_lms)
+        return Student(name, state, person, late=late, late_in_lms=hand.late_in_lms, behind=row.behind)
     noted = notebook.metadata.course
     evidence = noted.evidence
     sandbox = evidence.get("sandbox", {})

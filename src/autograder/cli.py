@@ -5,6 +5,7 @@ Commands import what they need when they run: nbgrader and torch take seconds, a
 
 import logging
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +52,12 @@ def _renew_penalties(course) -> None:
         changes = renew(gradebook, course.config)
     if said := sentence(changes):
         console.print(escape(said), soft_wrap=True, highlight=False)
+
+
+def _note(sentences: Iterable[str]) -> None:
+    """Say what is not as it should be, and stops nothing."""
+    for sentence in sentences:
+        console.print(f"[yellow]note:[/] {escape(sentence)}", soft_wrap=True)
 
 
 @app.command()
@@ -237,11 +244,11 @@ def grade(
     """
     from autograder import live
     from autograder.collected import read_missing
-    from autograder.current import whose_hand_in_waits
     from autograder.exports import write_csv
     from autograder.pipeline import Grading
     from autograder.report import read_class, table
     from autograder.secret import secret_file
+    from autograder.standing import behind, sentences
     from autograder.workers import parse_resources, workers
 
     course = _course(root, assignment, sandbox)
@@ -264,15 +271,16 @@ def grade(
         live.decide(grading, console, keep)
     _renew_penalties(course)
     with course.gradebook() as gradebook:
-        again = whose_hand_in_waits(course.directory, there)
-        everybody = read_class(gradebook, there, read_missing(course.root), again)
+        reasons = behind(course.directory, there)
+        everybody = read_class(gradebook, there, read_missing(course.root), reasons)
     write_csv(everybody, course.root / "grades.csv")
     rows = [row for row in everybody if row.student not in grading.failed and course.graded(row.student)]
     if len(rows) <= MOST_SHOWN:
         console.print(table(rows))
     console.print(f"Points are in {course.root / 'grades.csv'}. Next: `autograder report`, `autograder feedback`.")
+    _note(sentences({student: reason for student, reason in reasons.items() if student not in chosen}))
     if secret_file(course.root) is None:
-        console.print(f"[yellow]note:[/] {NO_SECRET}", soft_wrap=True)
+        _note([NO_SECRET])
     if grading.failed:
         raise CourseError(f"could not be entered, try again: {', '.join(grading.failed)}")
 
@@ -294,8 +302,7 @@ def replay(
     for test, (then, now) in compared.tests.items():
         shown.add_row(*map(escape, (test, then, now)), style="" if then == now else "bold red")
     console.print(shown)
-    for sentence in compared.differences:
-        console.print(f"[yellow]note:[/] {escape(sentence)}")
+    _note(compared.differences)
     if not compared.same:
         raise CourseError("the run did not end as it did then")
     console.print("[green]Every test ended as it did then.[/]")
@@ -342,8 +349,7 @@ def feedback(
         console.print(f"[red]{escape(sending.shown(name))}[/]: {escape(sending.shown(why))}")
     same = len(group.marks) - len(stale)
     console.print(f"{len(stale) - len(failed)} pages written, {same} unchanged: {course.folder('feedback', 'STUDENT')}")
-    for part in open_ones:
-        console.print(f"[yellow]note:[/] {escape(part)}", soft_wrap=True)
+    _note(open_ones)
     if archive is not None and len(failed) < len(group.marks):
         number = sending.pack(course, group.marks.keys() - failed.keys(), archive)
         console.print(f"{archive}: {number} pages")
@@ -405,6 +411,7 @@ def export(
     if plugin.left_out:
         whom = f"{len(plugin.left_out)} without a final grade are left out: {escape(str(plugin.beside))}"
         console.print(whom, soft_wrap=True)
+    _note(plugin.notes)
 
 
 @app.command()

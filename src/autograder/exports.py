@@ -21,13 +21,13 @@ from traitlets import Bool, Dict, Enum, Float, TraitError, Unicode
 from traitlets.config import Config
 
 from autograder.collected import read_missing
-from autograder.current import REASON, whose_hand_in_waits
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
 from autograder.lateness import renew
 from autograder.notebooks import ASSIGNMENT
 from autograder.report import Grades, Score, read_class
 from autograder.spreadsheet import Cell, number, one_line, write_tables
+from autograder.standing import behind, sentences
 
 # Where Canvas's importer finds these words in a header, it takes the column for one of its own.
 _CANVAS_OWN = re.compile(
@@ -77,8 +77,8 @@ def _why(row: Grades) -> str:
     """Why a student has no grade yet."""
     if not row.handed_in:
         return "nothing was handed in"
-    if row.hand_in_waits:
-        return REASON
+    if row.behind:
+        return row.behind
     reasons = {"not graded": _open(row, by_hand=False), "waiting for marking": _open(row, by_hand=True)}
     return "; ".join(f"{reason}: {keys}" for reason, keys in reasons.items() if keys)
 
@@ -116,6 +116,8 @@ class CourseExport(ExportPlugin):
     """What the file is called if nobody says."""
     left_out: Sequence[str] = ()
     """Who was left out of the last file."""
+    notes: Sequence[str] = ()
+    """Whose points in the gradebook are not those of now, and why; a sentence for each reason."""
 
     def export(self, gradebook: Gradebook) -> None:
         """Write the file, with what being late costs now; nbgrader's command and ours call this.
@@ -158,14 +160,15 @@ class CourseExport(ExportPlugin):
         if unknown := sorted({str(name) for name in self.assignment} - {ASSIGNMENT}):
             raise CourseError(f"there is no assignment {', '.join(unknown)} in this course; there is {ASSIGNMENT}")
         there = self._handed_in()
-        again = whose_hand_in_waits(self._course, there)
-        rows = read_class(gradebook, there, read_missing(Path(self._course.root)), again)
+        missing = read_missing(Path(self._course.root))
+        rows = read_class(gradebook, there, missing, behind(self._course, there))
         if not rows:
             raise CourseError("there is nobody to export: the gradebook knows no student, and nothing was handed in")
         wanted = {str(name) for name in self.student}
         if unknown := sorted(wanted - {row.student for row in rows}):
             raise CourseError(f"the gradebook knows no student {', '.join(unknown)}")
         rows = [row for row in rows if not wanted or row.student in wanted]
+        self.notes = sentences({row.student: row.behind for row in rows})
         return [_as_zero(row) if self.missing_as_zero and not row.handed_in else row for row in rows]
 
     def _handed_in(self) -> set[str]:
@@ -182,8 +185,11 @@ class CourseExport(ExportPlugin):
             self.left_out = [row.student for row in left_out]
         write_tables(tables, bom=self.bom)
         self.log.info("Wrote %s", " and ".join(map(str, tables)))
-        if left_out and self.parent is not None:
-            self.log.warning("%d without a final grade are left out, see %s", len(left_out), self.beside)
+        if self.parent is not None:
+            for note in self.notes:
+                self.log.warning("%s", note)
+            if left_out:
+                self.log.warning("%d without a final grade are left out, see %s", len(left_out), self.beside)
 
 
 def _as_zero(row: Grades) -> Grades:

@@ -36,6 +36,7 @@ from autograder.collected import Collected
 from autograder.course import Course
 from autograder.exercises import EXERCISES
 from autograder.rebinding import REBOUND, REPLACED
+from autograder.standing import HELD, TESTS
 
 NOT_SHOWN = "\N{REPLACEMENT CHARACTER}"
 _STATES = {
@@ -162,6 +163,7 @@ def _context(classroom: Classroom) -> dict[str, Any]:
         "seconds": _usage(students, "seconds", _SECONDS, classroom.seconds_limit, duration),
         "memory": _usage(students, "memory_mb", _MEGABYTES, classroom.memory_limit_mb, _memory),
         "not_graded": findings.not_graded(classroom),
+        "behind": [(why, names) for why in (HELD, TESTS) if (names := [s.name for s in students if s.behind == why])],
         "repairs": findings.grouped((s.name, repair) for s in students for repair in _repairs(s)),
         "limits": findings.grouped((s.name, limit) for s in students for limit in s.limits),
         "observations": _observations(students),

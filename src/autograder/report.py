@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from nbgrader.api import Gradebook, MissingEntry, Student, SubmittedNotebook
 from rich import box
@@ -61,8 +61,8 @@ class Grades:
     """How late it was handed in."""
     handed_in: bool = True
     """Whether there is anything to grade."""
-    hand_in_waits: bool = False
-    """Whether the newest hand-in waits for its grading: nothing is known of it."""
+    behind: str = ""
+    """Why the gradebook's points are not those of now, and nothing is known yet; empty where they are."""
 
     @property
     def status(self) -> str:
@@ -116,7 +116,7 @@ def read_class(
     gradebook: Gradebook,
     handed_in: Iterable[str] = (),
     missing: Mapping[str, str] | None = None,
-    again: Collection[str] = (),
+    behind: Mapping[str, str] | None = None,
 ) -> list[Grades]:
     """Every student's points: of all whom the gradebook knows and of all who handed in, graded or not; by name.
 
@@ -124,8 +124,7 @@ def read_class(
         gradebook: the course's.
         handed_in: the ids of those whose submission is there.
         missing: names by id of further students, of whom nothing has come.
-        again: the ids of those who handed in again since they were graded, see `autograder.current`: their points in
-            the gradebook are of an earlier hand-in.
+        behind: by student, why the gradebook's points are not those of now, see `autograder.standing`.
 
     Raises:
         CourseError: the gradebook is that of another version of the notebook.
@@ -142,15 +141,15 @@ def read_class(
         submissions = gradebook.db.query(SubmittedNotebook).filter_by(notebook_id=notebook.id).options(*together)
         graded = {submission.student.id: submission for submission in submissions}
     rows = []
-    expected = dict(missing or {})
+    expected, behind = dict(missing or {}), behind or {}
     for name in known.keys() | there | expected.keys():
-        if name in graded and name not in again:
+        if name in graded and name not in behind:
             rows.append(_read(graded[name]))
         else:
             scores = {key: Score(0.0, exercise.points, waiting=True) for key, exercise in EXERCISES.items()}
             person = _person(known.get(name))
             person["last_name"] = person["last_name"] or expected.get(name, "")
-            rows.append(Grades(name, scores, **person, handed_in=name in there, hand_in_waits=name in again))
+            rows.append(Grades(name, scores, **person, handed_in=name in there, behind=behind.get(name, "")))
     return sorted(rows, key=lambda row: (row.last_name.casefold(), row.first_name.casefold(), row.student))
 
 

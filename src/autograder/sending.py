@@ -25,7 +25,6 @@ from nbgrader.converters.base import NbGraderException
 
 from autograder.collected import Collected, HandIn, read_collected, shown
 from autograder.course import Course, alembic_on_path
-from autograder.current import handed_in_again
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
 from autograder.feedback import fingerprint
@@ -33,9 +32,9 @@ from autograder.lms import KINDS, collector
 from autograder.marks import Marks, read_marks
 from autograder.notebooks import ASSIGNMENT
 from autograder.report import exercise_of
+from autograder.standing import behind, listed, sentences
 from autograder.workers import cores
 
-MOST_NAMED = 12  # students in a line
 FEW = 60  # pages that one process writes in the time that others take to start
 _FINGERPRINT = re.compile(rb'<meta name="fingerprint" content="([0-9a-f]+)">')
 _EARLIEST = (1980, 1, 1, 0, 0, 0)  # every entry's date: the same pages give the same zip
@@ -48,25 +47,23 @@ class Class:
     marks: dict[str, Marks]
     """Of those that are graded, by student."""
     ungraded: list[str]
-    """Those that handed in and are not graded yet."""
-    again: Collection[str] = ()
-    """Those of them that were graded, and have handed in again since."""
+    """Those that handed in and are not graded yet, or whose points are not those of now."""
+    behind: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Of the latter, why."""
 
     def still_open(self) -> list[str]:
         """What keeps these points from being final: a line for each kind of thing, with the students."""
         kinds = {
             "Tests that could not be graded": self.waiting(by_hand=False),
             "Written answers that wait for marking": self.waiting(by_hand=True),
-            "Not graded yet (`autograder grade`)": {s: [] for s in self.ungraded if s not in self.again},
-            "The newest hand-in is not graded (`autograder grade`)": {s: [] for s in self.ungraded if s in self.again},
+            "Not graded yet (run `autograder grade`)": {s: [] for s in self.ungraded if s not in self.behind},
         }
         lines = []
         for what, who in kinds.items():
             names = [f"{shown(student)} ({' '.join(numbers)})".removesuffix(" ()") for student, numbers in who.items()]
-            more = [f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
             if names:
-                lines.append(f"{what}: {', '.join([*names[:MOST_NAMED], *more])}")
-        return lines
+                lines.append(f"{what}: {listed(names)}")
+        return lines + sentences(self.behind)
 
     def waiting(self, *, by_hand: bool) -> dict[str, list[str]]:
         """By student, the numbers of exercises that wait for a person: written answers, or tests not graded."""
@@ -141,9 +138,9 @@ def read_class(course: Course, students: Collection[str] | None = None) -> Class
     graded = {
         student: known[student] for student in chosen if student in known and _notebook(course, student).is_file()
     }
-    again = handed_in_again(course.directory, graded)
-    graded = {student: marks for student, marks in graded.items() if student not in again}
-    return Class(graded, [student for student in chosen if student not in graded], again)
+    reasons = behind(course.directory, graded, evident=True)
+    graded = {student: marks for student, marks in graded.items() if student not in reasons}
+    return Class(graded, [student for student in chosen if student not in graded], reasons)
 
 
 def _notebook(course: Course, student: str) -> Path:

@@ -388,7 +388,7 @@ def test_the_zip_is_what_the_lms_takes(course, tmp_path):
     packed = tmp_path / "new" / "feedback.zip"
     done = autograder(course, "feedback", "--zip", packed)
     assert done.returncode == 0 and "4 pages" in done.stdout, done.stderr
-    assert "Not graded yet (`autograder grade`): emil" in done.stdout
+    assert "Not graded yet (run `autograder grade`): emil" in done.stdout
     with zipfile.ZipFile(packed) as archive:
         assert archive.testzip() is None
         assert archive.namelist() == [f"{student}_gcnn.html" for student in STUDENTS]

@@ -1,25 +1,28 @@
 """Tests of what waits until somebody has seen it: held results, marks of a person, and hand-ins that came since."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import filelock
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from test_pipeline import autograder, small_course
 from test_unchanged import Hands, dies, earned, grade, is_failed, judged, mark, never, passes
 
 from autograder import versions
 from autograder.classroom import NOT_RUN, read_classroom
 from autograder.course import Course
-from autograder.current import REASON, whose_hand_in_waits
 from autograder.errors import CourseError
 from autograder.judge import Outcome
 from autograder.notebooks import ASSIGNMENT
 from autograder.pending import Pending
 from autograder.pipeline import FAILED, HELD, LANDED, OVERTAKEN, SKIPPED, Change, Grading
 from autograder.sending import read_class
+from autograder.standing import HAND_IN, TESTS, behind
+from autograder.standing import HELD as HELD_REASON
 
 ADA, BOB = "student-0000", "student-0001"
 TEST = "test-c4-inverse"
@@ -165,7 +168,7 @@ def test_without_its_graded_notebook_nobody_has_final_points(course):
 def test_what_a_file_browser_leaves_is_no_newer_hand_in(course):
     """Does a look into the folder, which leaves a file there, change nothing?"""
     (course.folder("submitted", ADA) / ".DS_Store").write_bytes(b"\0")
-    assert whose_hand_in_waits(course.directory, [ADA, BOB]) == frozenset()
+    assert behind(course.directory, [ADA, BOB]) == {}
     assert grade(course, never)[1] == {ADA: SKIPPED, BOB: SKIPPED}
 
 
@@ -297,14 +300,61 @@ def test_the_points_of_an_earlier_hand_in_are_not_final(matters, course, project
     assert status(course, BOB) == ("not graded", "")
     assert autograder(course, "export", "--format", "canvas").returncode == 0
     left_out = (course.root / "canvas-left-out.csv").read_text()
-    assert REASON in left_out and left_out.count("newest") == 1
+    assert HAND_IN in left_out and left_out.count("newest") == 1
     done = autograder(course, "feedback", "--final")
-    assert done.returncode == 1 and f"The newest hand-in is not graded (`autograder grade`): {BOB}" in done.stderr
+    assert done.returncode == 1 and f"The newest hand-in is not graded (run `autograder grade`): {BOB}" in done.stderr
     assert [student.state == NOT_RUN for student in read_classroom(course)] == [False, True]
     assert grade(course, passes if matters else never)[1] == {ADA: SKIPPED, BOB: LANDED}
     settle(course)
     assert status(course, BOB) == before and read_class(course).still_open() == []
     assert grade(course, never)[1] == {ADA: SKIPPED, BOB: SKIPPED}
+
+
+def reported(course):
+    """What the report says is left to do."""
+    assert autograder(course, "report").returncode == 0
+    page = BeautifulSoup((course.root / "report.html").read_text(), "html.parser")
+    return re.sub(r"\s+", " ", page.find(class_="todo").get_text(" ", strip=True))
+
+
+def test_the_points_of_an_earlier_test_are_not_final(course):
+    """After a corrected test: is who was not graded by it *not graded*, wherever somebody looks, and why?"""
+    settle(course)
+    before = status(course, BOB)
+    change_source(course, TEST, five_more)
+    grading = Grading(course, Hands(passes), [ADA])
+    assert [event.kind for event in grading.events() if event.kind] == [HELD]
+    assert behind(course.directory, [ADA, BOB]) == {ADA: HELD_REASON, BOB: TESTS}
+    assert status(course, ADA) == status(course, BOB) == ("not graded", "")
+    done = autograder(course, "export", "--format", "canvas")
+    earlier = f"Graded by an earlier version of the tests (run `autograder grade`): {BOB}"
+    held = f"A new result is held (run `autograder grade` and decide): {ADA}"
+    assert f"note: {earlier}" in done.stdout and f"note: {held}" in done.stdout
+    left_out = (course.root / "canvas-left-out.csv").read_text()
+    assert TESTS in left_out and HELD_REASON in left_out
+    done = autograder(course, "feedback", "--final")
+    assert done.returncode == 1 and earlier in done.stderr and held in done.stderr
+    todo = reported(course)
+    for reason, student in ((TESTS, BOB), (HELD_REASON, ADA)):
+        assert f"1 submission: {reason}: {student}".replace("`", "") in todo
+    assert "hand-in:" not in todo
+    done = autograder(course, "grade", "--student", ADA, "--keep")
+    assert done.returncode == 0 and f"note: {earlier}" in done.stdout and "is held" not in done.stdout
+    assert read_class(course).ungraded == [BOB]
+    change_source(course, TEST, lambda cell: cell.metadata.nbgrader.update(points=cell.metadata.nbgrader.points - 5))
+    assert status(course, BOB) == before and behind(course.directory, [ADA, BOB]) == {ADA: TESTS}
+
+
+def test_without_evidence_nobody_is_behind_the_tests(course):
+    """Does feedback still take what another grader has graded, also after a test was changed?"""
+    path = course.folder("autograded", BOB) / f"{ASSIGNMENT}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    del notebook.metadata["course"]
+    path.chmod(0o644)
+    nbformat.write(notebook, path)
+    change_source(course, TEST, five_more)
+    assert behind(course.directory, [BOB], evident=True) == {} and BOB in read_class(course).marks
+    assert behind(course.directory, [BOB]) == {BOB: HAND_IN}
 
 
 def test_nbgraders_own_grading_remembers_the_hand_in(course):
