@@ -139,6 +139,7 @@ class _Collecting:
         still = (old for old in self.old_problems if old.file not in gathered.names)
         self.problems += [replace(old, before=True) for old in still]
         students = self.roster.students
+        dated = any(attempt.handed_in for attempts in by_student.values() for attempt in attempts)
         result = Collected(
             made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             lms=self.lms.title,
@@ -149,6 +150,7 @@ class _Collecting:
             hand_ins=complete_hands,
             missing=tuple((name, students[name].name) for name in sorted(students.keys() - there)),
             problems=tuple(self.problems),
+            zone=f"{datetime.now().astimezone():%Z}" if dated and not self.lms.timezone else "",
             left_out=gathered.left_out,
         )
         if not self.dry_run:

@@ -116,6 +116,8 @@ class Collected:
     """Id and name of those who have handed in nothing."""
     problems: tuple[Problem, ...] = ()
     """What was not collected."""
+    zone: str = ""
+    """This machine's time zone, where the LMS's dates were read in it because nobody named one."""
     left_out: int = 0
     """How many files of operating systems' and the LMS's own were left out of this download."""
 
@@ -219,7 +221,7 @@ def shown(text: str) -> str:
 
 
 def _local(date: str) -> str:
-    return f"{datetime.fromisoformat(date).astimezone():%a %d %b %Y %H:%M}" if date else "no date"
+    return f"{datetime.fromisoformat(date).astimezone():%a %d %b %Y %H:%M %Z}" if date else "no date"
 
 
 def table(collected: Collected, most: int = 60) -> Table:
@@ -297,6 +299,9 @@ def summary(collected: Collected, dry_run: bool = False) -> list[str]:
         result.append("The gradebook has no due date, so that nothing is late but what the LMS marks as late.")
     by = f", by the due date {_local(collected.due)} and extensions" if collected.due else ""
     result.append(f"Late: {late}{by}.")
+    if collected.zone:
+        zone = f"{collected.zone}, this machine's zone"
+        result.append(f"The LMS's dates are read as {zone}; --timezone names another, c.Lms.timezone for good.")
     if undated:
         result.append(
             f"Of {undated} the date is not known, so that nbgrader takes nothing off for being late: {collected.lms} "

@@ -224,7 +224,7 @@ def complete(attempt: Attempt, lms: Lms, assignment: str, told: str) -> None:
     texts = [text for text in (attempt.named.handed_in, attempt.named.also) if text] or ([told] if told else [])
     dates = [date for date in map(lms.date, texts) if date is not None]
     if texts and not dates:
-        notes.append(f"its date {shown(texts[0])[:60]!r} is not understood")
+        notes.append(f"its date {shown(texts[0])[:60]!r} is not understood{lms.doubt(texts[0])}")
     if len(dates) > 1:
         notes.append("its name has two dates, of which the student may have written one: the later one counts")
     if lms.archive_dates and not texts:

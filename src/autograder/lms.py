@@ -62,9 +62,10 @@ class Lms(FileNameCollectorPlugin):
 
     title = ""
 
-    date_format = Unicode(help="how ``timestamp`` is written, as for datetime.strptime; by default it is guessed").tag(
-        config=True
-    )
+    date_format = Unicode(
+        help="how dates are written, as for datetime.strptime; by default it is guessed, if it is clear which number "
+        "is the month"
+    ).tag(config=True)
     timezone = Unicode(help="the time zone of its dates, such as Europe/Amsterdam; by default this machine's").tag(
         config=True
     )
@@ -118,14 +119,34 @@ class Lms(FileNameCollectorPlugin):
             if self.date_format:
                 found = datetime.strptime(text, self.date_format)
             else:
-                text = re.sub(r"\b(\d{1,2})(\d{2})(?=(?: ?[AaPp]\.?[Mm]\.?)?$)", r"\1:\2", text)
-                # What the text leaves open, dateutil takes from the default: then it is no date.
-                found, again = (dates.parse(text, default=datetime(*day)) for day in ((2000, 1, 1), (2001, 2, 2)))
-                if found != again:
+                readings = self._readings(text)
+                if len(set(readings)) != 1:
                     return None
+                found = readings[0]
             return utc(found, zone(self.timezone))
         except (ValueError, OverflowError, TypeError):
             return None
+
+    def doubt(self, text: str) -> str:
+        """What to do about a date that is not understood because it can be read in two ways, or an empty string."""
+        if self.date_format:
+            return ""
+        try:
+            one, again, *others = self._readings(text)
+        except (ValueError, OverflowError, TypeError):
+            return ""
+        return ": day or month first? set c.Lms.date_format" if others and one == again else ""
+
+    def _readings(self, text: str) -> list[datetime]:
+        """A date as dateutil understands it, in each way that the text leaves open."""
+        text = re.sub(r"\b(\d{1,2})(\d{2})(?=(?: ?[AaPp]\.?[Mm]\.?)?$)", r"\1:\2", text)
+        # What the text does not say, dateutil takes from the default.
+        defaults = datetime(2000, 1, 1), datetime(2001, 2, 2)
+        readings = [dates.parse(text, default=default) for default in defaults]
+        if re.match(r"\s*\d{4}", text):  # as ISO has it: what follows a year is the month
+            return readings
+        other = dates.parse(text, default=defaults[0], dayfirst=True)
+        return readings if other == readings[0] else [*readings, other]
 
 
 class Moodle(Lms):

@@ -64,13 +64,13 @@ def root(project, tmp_path):
 def collect(root, tmp_path):
     """Collects a download, given by path or as contents by name; returns the exit code, what is printed, the error."""
 
-    def run(download, *arguments, date=(2026, 11, 10, 12, 0, 0), name="download.zip"):
+    def run(download, *arguments, date=(2026, 11, 10, 12, 0, 0), name="download.zip", zone="UTC"):
         if isinstance(download, dict):
             path = tmp_path / name
             path.write_bytes(zipped(download, date))
         else:
             path = download
-        arguments = ["--timezone", "UTC", *map(str, arguments)]
+        arguments = [*(["--timezone", zone] if zone else []), *map(str, arguments)]
         done = CliRunner().invoke(cli.app, ["collect", str(path), "--root", str(root), *arguments])
         if done.exception is not None and not isinstance(done.exception, CourseError | SystemExit):
             raise done.exception
@@ -228,6 +228,45 @@ def test_a_date_in_a_students_own_file_name_does_not_help(collect, root):
     code, output, _ = collect({flat: notebook("x")})
     assert code == 0 and stamp(root, "11") == datetime(2026, 11, 9, 1)
     assert "two dates" in output
+
+
+@pytest.fixture
+def machine_zone(monkeypatch):
+    """Puts this machine into a time zone."""
+
+    def put(name):
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield put
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_the_time_zone_of_dates_is_said(collect, root, machine_zone):
+    """Is a date shown with its zone, and said where nobody named the LMS's, but not where there are no dates?"""
+    machine_zone("America/Bogota")
+    assumed = "The LMS's dates are read as -05, this machine's zone; --timezone names another"
+    code, output, _ = collect(handed_in(11, LAST, "11"), zone="")
+    assert code == 0 and assumed in output and stamp(root, "11") == datetime(2026, 11, 3, 14)
+    assert "Tue 03 Nov 2026 09:00 -05" in output
+    code, output, _ = collect(handed_in(12, LAST, "12"), zone="Europe/Amsterdam")
+    assert stamp(root, "12") == datetime(2026, 11, 3, 8) and "this machine's zone" not in output
+    code, output, _ = collect({"s_13_101_gcnn.ipynb": notebook("13")}, zone="")
+    assert code == 0 and "this machine's zone" not in output
+
+
+def test_a_date_that_may_be_of_two_months(collect, root, roster):
+    """Is a date not guessed of which nothing says whether the day comes first, and said what to do?"""
+    who = roster("id,name,handed_in", "ann,Ann Lee,02/12/2026 09:00", "bob,Bob Ray,13/12/2026 09:00")
+    names = {"Ann Lee": 1, "Bob Ray": 2}
+    download = {MOODLE.format(name=n, number=i, file="gcnn.ipynb"): notebook(n) for n, i in names.items()}
+    code, output, _ = collect(download, "--roster", who)
+    assert code == 0 and (stamp(root, "ann"), stamp(root, "bob")) == (None, datetime(2026, 12, 13, 9))
+    assert "ann: its date '02/12/2026 09:00' is not understood: day or month first? set c.Lms.date_format." in output
+    with (root / "nbgrader_config.py").open("a") as file:
+        file.write('c.Lms.date_format = "%d/%m/%Y %H:%M"\n')
+    assert collect(download, "--roster", who)[0] == 0 and stamp(root, "ann") == datetime(2026, 12, 2, 9)
 
 
 @pytest.mark.parametrize("how", ["option", "settings"])

@@ -74,6 +74,13 @@ def test_names_of_no_lms(name):
         ("5 November 2026 1000", (2026, 11, 5, 10, 0)),
         ("Tuesday, 3 November 2026, 11:30 AM", (2026, 11, 3, 11, 30)),
         ("2026-11-03T11:30:00+02:00", (2026, 11, 3, 9, 30)),
+        ("2026-12-02 09:00", (2026, 12, 2, 9, 0)),
+        ("20261202 09:00", (2026, 12, 2, 9, 0)),
+        ("2 Dec 2026 09:00", (2026, 12, 2, 9, 0)),
+        ("13/12/2026 09:00", (2026, 12, 13, 9, 0)),
+        ("05/05/2026 09:00", (2026, 5, 5, 9, 0)),
+        ("02/12/2026 09:00", None),
+        ("2.12.26, 9:00", None),
         ("November 2026", None),
         ("11:30", None),
         ("yesterday", None),
@@ -93,6 +100,18 @@ def test_a_date_is_in_the_lmss_time_zone():
     config.Lms.timezone = "Europe/Amsterdam"
     one = collector("brightspace", config)
     assert one.date("Jul 1, 2026 1200 PM").hour == 10 and one.date("Dec 1, 2026 1200 PM").hour == 11
+
+
+def test_a_format_says_which_number_is_the_month():
+    """Is a date that could be read in two ways understood by the format, and is no other date called doubtful?"""
+    config = Config()
+    assert "day or month first? set c.Lms.date_format" in collector("moodle", config).doubt("02/12/2026 09:00")
+    clear = ("yesterday", "November 2026", "", "13/12/2026")
+    assert {collector("moodle", config).doubt(text) for text in clear} == {""}
+    config.Lms.date_format = "%d/%m/%Y %H:%M"
+    one = collector("moodle", config, zone_name="UTC")
+    assert one.date("02/12/2026 09:00") == datetime(2026, 12, 2, 9, tzinfo=timezone.utc)
+    assert one.date("2026-12-02") is None and one.doubt("2026-12-02") == ""
 
 
 def test_the_lms_that_fits_most_files_is_taken():
