@@ -95,10 +95,12 @@ class _Converter(GenerateFeedback):
         with _replacing(folder / f"{names['notebook']}.html") as part:
             part.write_text(output, encoding="utf-8")
             part.chmod(int(str(self.permissions), 8))
-        # By this file nbgrader knows, without --force, which pages are older than their submissions.
-        timestamp = Path(self._format_source(names["assignment"], names["student"]), "timestamp.txt")
-        if timestamp.is_file():
-            shutil.copyfile(timestamp, folder / "timestamp.txt")
+        # By the first nbgrader knows, without --force, which pages are older than their submissions; by the second its
+        # exchange finds whose a page is.
+        for name in ("timestamp.txt", "submission_secret.txt"):
+            file = Path(self._format_source(names["assignment"], names["student"]), name)
+            if file.is_file():
+                shutil.copyfile(file, folder / name)
 
 
 @contextlib.contextmanager

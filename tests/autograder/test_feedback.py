@@ -26,6 +26,7 @@ from fabricated import DUE, answered, cells, landed, open_course
 from handed_back import GRADER, PNG, STUDENTS, comment, edit, handed_back
 from hypothesis import given
 from hypothesis import strategies as st
+from nbgrader.utils import notebook_hash
 
 from autograder.cli import main
 from autograder.collected import Collected, HandIn, write_collected
@@ -510,6 +511,24 @@ def test_one_students_trouble_is_one_students(course):
     assert done.returncode == 1 and "bert: the page could not be written" in done.stdout.replace("\n", " ")
     taken.parent.unlink()
     assert autograder(course, "feedback").returncode == 0
+
+
+def test_nbgraders_exchange_releases_the_page(course, tmp_path):
+    """Does `nbgrader release_feedback` hand out the page of somebody who handed in through nbgrader's exchange?"""
+    shutil.copytree(course.root, tmp_path / "course")
+    own, exchange = Course(tmp_path / "course"), tmp_path / "exchange"
+    exchange.mkdir(mode=0o777)
+    exchange.chmod(0o777)
+    for name, text in (("timestamp.txt", "2026-11-12 08:00:00 UTC"), ("submission_secret.txt", "5ec12e7")):
+        own.folder("submitted", "fay").mkdir(parents=True, exist_ok=True)
+        (own.folder("submitted", "fay") / name).write_text(text)
+    landed(own, "fay", answered(own.source()))
+    assert write_pages(own, ["fay"]) == {}
+    command = [BIN / "nbgrader", "release_feedback", ASSIGNMENT, "--student=fay", f"--Exchange.root={exchange}"]
+    done = subprocess.run(command, cwd=own.root, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    released = exchange / "gcnn" / "feedback" / f"{notebook_hash(secret='5ec12e7', notebook_id=ASSIGNMENT)}.html"
+    assert released.read_bytes() == page_of(own, "fay").read_bytes()
 
 
 def test_the_package_ships_the_template(project):
