@@ -17,6 +17,7 @@ from autograder.collected import COUNTS, Collected, HandIn, Problem, read_collec
 from autograder.course import Course
 from autograder.errors import FULL, CourseError
 from autograder.gathering import Attempt, Progress, choose, complete, digest, gather, sources, write_timestamp
+from autograder.intake import notes
 from autograder.landing import land, workplace
 from autograder.lateness import deadline, extensions, seconds_late
 from autograder.lms import KINDS, Lms, collector
@@ -134,7 +135,7 @@ class _Collecting:
         there = set(self.course.handed_in()) | hands.keys()
         for student in self.before.keys() - hands.keys():
             if student in there:
-                hands[student] = replace(self.before[student], what="before")
+                hands[student] = replace(self._recorded(self.before[student]), what="before")
         complete_hands = tuple(self._judged(hands[student]) for student in sorted(hands))
         still = (old for old in self.old_problems if old.file not in gathered.names)
         self.problems += [replace(old, before=True) for old in still]
@@ -244,7 +245,7 @@ class _Collecting:
                 final, why = replace(best, handed_in=there.handed_in), why or there.why
         else:
             better, why = self._counts(best, there)
-            kept = "in time" if self._only_in_time(there, best) else "kept"
+            kept = "in time" if self._only_in_time(there, best) else "kept" if best.readable else "without"
             what, final = ("replaced", best) if better else (kept, there)
         if there is not None:
             others |= {there.digest, *there.earlier}
@@ -285,10 +286,28 @@ class _Collecting:
         if not target.is_dir() or target.is_symlink():
             return None
         if known := self.before.get(student):
+            known = self._recorded(known)
             if known.digest == new.digest or digest(target) != new.digest:
                 return known
             # It landed, and whoever collected it was interrupted before writing that down.
             return replace(new, earlier=(known.digest, *known.earlier))
+        return self._by_hand(student, target)
+
+    def _recorded(self, known: HandIn) -> HandIn:
+        """What is known of a hand-in; of a notebook that somebody has put into the place of one without, if so."""
+        target = self.course.folder("submitted", known.student)
+        if known.readable or target.is_symlink() or notes(target, ASSIGNMENT).unreadable:
+            return known
+        # A stand-in is empty until grading leaves one that says so, which is noted.
+        if not any(path.is_file() and path.stat().st_size for path in target.glob("*.ipynb")):
+            return known
+        own = self._by_hand(known.student, target)
+        earlier = tuple(dict.fromkeys((known.digest, *known.earlier)))
+        told = {"name": known.name, "lms": known.lms, "lms_id": known.lms_id}
+        return replace(own, **told, times=1 + len(earlier), earlier=earlier)
+
+    def _by_hand(self, student: str, target: Path) -> HandIn:
+        """What somebody has put into a student's place."""
         try:
             date = parse_utc((target / "timestamp.txt").read_text(encoding="utf-8").strip())
             handed_in = date.replace(tzinfo=timezone.utc).isoformat()

@@ -28,6 +28,7 @@ WORDS = {
     "unchanged": "unchanged",
     "kept": "unchanged: what came is older",
     "in time": "unchanged: what came is late",
+    "without": "unchanged: what came has no notebook",
     "before": "collected before",
 }
 

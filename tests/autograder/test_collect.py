@@ -392,6 +392,30 @@ def test_what_lay_there_by_hand_is_not_lost(collect, root):
     }
 
 
+@pytest.mark.parametrize("graded", [False, True])
+def test_a_notebook_put_in_place_by_hand_stays(graded, collect, root):
+    """Is it kept where a file without a notebook comes, the same again or a newer one, and replaced by a notebook?"""
+    wanted = root / "submitted/1/gcnn/gcnn.ipynb"
+    assert collect({"ann_1_101_work.docx": b"words"})[0] == 1
+    if graded:  # intake leaves a stand-in that says so
+        intake.clear("gcnn", "1", [str(wanted)])
+        assert wanted.stat().st_size
+    assert collect({"bob_2_102_gcnn.ipynb": notebook("bob")})[0] == 0
+    assert not read_collected(Course(root)).hand_ins[0].readable
+    wanted.write_bytes(notebook("by hand"))
+    for download in ({"ann_1_101_work.docx": b"words"}, {"ann_1_103_work.docx": b"more words"}):
+        code, output, error = collect(download)
+        assert code == 0, output + error
+        assert wanted.read_bytes() == notebook("by hand")
+        assert "1 (ann): unchanged: what came has no notebook" in output
+        assert "no notebook that can be read, " not in output and "nothing will be graded" not in output
+    assert collect({"bob_2_104_gcnn.ipynb": notebook("bob")})[0] == 0
+    assert read_collected(Course(root)).hand_ins[0].readable
+    code, output, _ = collect({"ann_1_105_gcnn.ipynb": notebook("ann")})
+    assert code == 0 and wanted.read_bytes() == notebook("ann") and "replaced an earlier one" in output
+    assert submitted(root)["1/gcnn.earlier/1/gcnn/gcnn.ipynb"] == notebook("by hand")
+
+
 def test_a_dry_run_changes_nothing(collect, root):
     """Does --dry-run say the same, and leave every byte as it was?"""
     first = {"s1_1_101_gcnn.ipynb": notebook("1")}
