@@ -126,8 +126,9 @@ def collect(
     roster: Annotated[
         Path | None,
         typer.Option(
-            help="a CSV of the students: the column id, and as far as known name, email, lms_id, handed_in; tables "
-            "from Canvas, Moodle (grading worksheet) and Brightspace will do. By default the gradebook's students"
+            help="a CSV of the students: as far as known id, name, email, lms_id, handed_in; tables from Canvas, "
+            "Moodle (grading worksheet) and Brightspace will do. Who is in the gradebook is found by id, e-mail, "
+            "lms_id or name, and keeps the id there. By default the gradebook's students"
         ),
     ] = None,
     timezone: Annotated[

@@ -6,14 +6,25 @@ the date of the download. A course may decide that one that is in time counts be
 a notebook never takes the place of one that has a notebook.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from nbgrader.utils import parse_utc
 
-from autograder.collected import COUNTS, Collected, HandIn, Problem, read_collected, shown, write_collected
+from autograder.collected import (
+    COUNTS,
+    MOST_LISTED,
+    MOST_NAMED,
+    Collected,
+    HandIn,
+    Problem,
+    listed,
+    read_collected,
+    shown,
+    write_collected,
+)
 from autograder.course import Course
 from autograder.errors import FULL, CourseError
 from autograder.gathering import Attempt, Progress, choose, complete, digest, gather, sources, write_timestamp
@@ -22,7 +33,7 @@ from autograder.landing import land, workplace
 from autograder.lateness import deadline, extensions, seconds_late
 from autograder.lms import KINDS, Lms, collector
 from autograder.notebooks import ASSIGNMENT
-from autograder.roster import Roster, Unmatched, gradebook_roster, has_gradebook, normal, read_roster
+from autograder.roster import Roster, Unmatched, gradebook_roster, has_gradebook, normal, read_roster, share_a_word
 
 
 def _silent(iterable: Iterable, _what: str, _total: int) -> Iterable:
@@ -47,7 +58,7 @@ def collect(
         path: an LMS's zip or tar, a file of it, or a folder of them.
         lms: a key of `autograder.lms.KINDS`, or "auto": the one that fits the most files.
         pattern: how files are named, for any other LMS.
-        roster: a CSV of the students; by default the gradebook's.
+        roster: a CSV of the students, or of what there is to say about the gradebook's; by default the gradebook's.
         zone_name: the time zone of the LMS's dates.
         count: which of a student's hand-ins counts, a key of `COUNTS`; by default as the last time.
         dry_run: change nothing.
@@ -66,12 +77,13 @@ def collect(
     if count not in COUNTS:
         raise CourseError(f"which hand-in counts? Not {count!r}; there are {', '.join(COUNTS)}")
     taken = course.handed_in()
-    everybody = gradebook_roster(course, taken) if roster is None else read_roster(roster, taken)
+    enrolled = gradebook_roster(course, taken)
+    everybody = enrolled if roster is None else read_roster(roster, taken, tuple(enrolled.students.values()))
     try:
         found = sources(path, candidates)
         system, total = choose(found, candidates)
         with workplace(submitted, ASSIGNMENT) as folder:
-            collecting = _Collecting(course, system, everybody, before, count, dry_run, progress)
+            collecting = _Collecting(course, system, everybody, enrolled, before, count, dry_run, progress)
             return collecting.run(path, found, folder, total)
     except OSError as error:
         if error.errno in FULL:
@@ -111,12 +123,14 @@ class _Collecting:
         course: Course,
         lms: Lms,
         roster: Roster,
+        enrolled: Roster,
         before: Collected | None,
         count: str,
         dry_run: bool,
         progress: Progress,
     ):
         self.course, self.lms, self.roster, self.count = course, lms, roster, count
+        self.known = roster.students.keys() | enrolled.students.keys()
         self.dry_run, self.progress = dry_run, progress
         self.due, self.extensions = _due(course)
         self.before = {} if before is None else {hand.student: hand for hand in before.hand_ins}
@@ -140,6 +154,7 @@ class _Collecting:
         still = (old for old in self.old_problems if old.file not in gathered.names)
         self.problems += [replace(old, before=True) for old in still]
         students = self.roster.students
+        missing = tuple((name, students[name].name) for name in sorted(students.keys() - there))
         dated = any(attempt.handed_in for attempts in by_student.values() for attempt in attempts)
         result = Collected(
             made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -149,7 +164,8 @@ class _Collecting:
             count=self.count,
             roster=self.roster.origin if students else "",
             hand_ins=complete_hands,
-            missing=tuple((name, students[name].name) for name in sorted(students.keys() - there)),
+            roster_notes=tuple(self._roster_notes(complete_hands, missing)),
+            missing=missing,
             problems=tuple(self.problems),
             zone=f"{datetime.now().astimezone():%Z}" if dated and not self.lms.timezone else "",
             left_out=gathered.left_out,
@@ -157,6 +173,24 @@ class _Collecting:
         if not self.dry_run:
             write_collected(self.course, result)
         return result
+
+    def _roster_notes(self, hands: Sequence[HandIn], missing: Sequence[tuple[str, str]]) -> Iterator[str]:
+        """Who of the roster is not in the gradebook, and whose hand-ins are of nobody on a roster."""
+        if self.roster.strangers:
+            yield (
+                f"In {self.roster.origin}, and no student of the gradebook's by id, e-mail, number in the LMS or name: "
+                f"{listed(map(shown, self.roster.strangers))}. Who should be one needs an entry there, or the right id"
+            )
+        unknown = [hand for hand in hands if hand.student not in self.known]
+        if not unknown or not self.known:
+            return
+        perhaps = missing
+        if len(missing) > MOST_NAMED:
+            perhaps = [pair for pair in missing if any(share_a_word(hand.name, pair[1]) for hand in unknown)]
+        who = listed((_called(hand.student, hand.name) for hand in unknown), MOST_LISTED)
+        same = listed(_called(*map(shown, pair)) for pair in perhaps)
+        also = f"; missing and perhaps the same person: {same}" if same else ""
+        yield f"On no roster, and collected under the LMS's number: {who}{also}"
 
     def _by_student(self, attempts: list[Attempt]) -> dict[str, list[Attempt]]:
         """Whose each hand-in is. What nobody can have handed in, or two can, becomes a problem."""
@@ -185,9 +219,9 @@ class _Collecting:
         if len(names) > 1 or len(numbers) > 1:
             return f"seems to be of {student}, and so does another under another name or number in the LMS: {ask}"
         known = self.before.get(student)
-        listed = self.roster.students.get(student)
+        entry = self.roster.students.get(student)
         if known and known.lms == self.lms.title and normal(known.lms_id) not in numbers:
-            if listed and normal(listed.lms_id) in numbers:
+            if entry and normal(entry.lms_id) in numbers:
                 return ""
             return f"seems to be of {student}, whose number in the LMS was {known.lms_id} before: {ask}"
         return ""
@@ -213,9 +247,9 @@ class _Collecting:
 
     def _whole(self, student: str, attempts: list[Attempt]) -> list[Attempt]:
         """Complete a student's hand-ins. Those that cannot be become problems; the others are returned."""
-        listed = self.roster.students.get(student)
+        entry = self.roster.students.get(student)
         for attempt in attempts:
-            complete(attempt, self.lms, ASSIGNMENT, listed.handed_in if listed else "")
+            complete(attempt, self.lms, ASSIGNMENT, entry.handed_in if entry else "")
             if attempt.error:
                 self._problem(attempt, attempt.error)
         return [attempt for attempt in attempts if not attempt.error]
@@ -264,10 +298,10 @@ class _Collecting:
             write_timestamp(target, datetime.fromisoformat(hand.handed_in))
 
     def _hand_in(self, student: str, attempt: Attempt) -> HandIn:
-        listed = self.roster.students.get(student)
+        entry = self.roster.students.get(student)
         return HandIn(
             student=student,
-            name=shown((listed.name if listed else "") or attempt.named.full_name)[:200],
+            name=shown((entry.name if entry else "") or attempt.named.full_name)[:200],
             handed_in=attempt.handed_in.isoformat() if attempt.handed_in else "",
             late_in_lms=attempt.late,
             file=attempt.file,
@@ -332,6 +366,10 @@ class _Collecting:
         if hand.digest in other.earlier:
             return False, "it took that one's place before"
         return True, "it was collected last; nothing says which is later"
+
+
+def _called(student: str, name: str) -> str:
+    return f"{name} ({student})" if name else student
 
 
 def _due(course: Course) -> tuple[datetime | None, dict[str, timedelta]]:

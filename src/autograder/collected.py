@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from autograder.spreadsheet import write_tables
 
 RECORD = "collected.json"
 MOST_LISTED = 100  # files that were not collected, in the summary
+MOST_NAMED = 12  # students in a line
 WORDS = {
     "new": "collected",
     "replaced": "replaced an earlier one",
@@ -111,6 +113,8 @@ class Collected:
     """Which of a student's hand-ins counts: a key of `COUNTS`."""
     roster: str = ""
     """What says who should have handed in; empty where nothing does."""
+    roster_notes: tuple[str, ...] = ()
+    """What does not fit between roster, gradebook and hand-ins; one sentence each."""
     hand_ins: tuple[HandIn, ...] = ()
     """By student."""
     missing: tuple[tuple[str, str], ...] = ()
@@ -158,6 +162,7 @@ def _read(path: Path) -> Collected | None:
                 **_fields(Collected, data),
                 "hand_ins": tuple(_hand_in(row) for row in data["hand_ins"]),
                 "missing": tuple((str(i), str(name)) for i, name in data["missing"]),
+                "roster_notes": tuple(map(str, data.get("roster_notes", ()))),
                 "problems": tuple(Problem(**_fields(Problem, row)) for row in data["problems"]),
             }
         )
@@ -267,6 +272,13 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+def listed(names: Iterable[str], most: int = MOST_NAMED) -> str:
+    """The first few names, and how many more there are."""
+    names = list(names)
+    more = [f"and {len(names) - most} more"] if len(names) > most else []
+    return ", ".join([*names[:most], *more])
+
+
 def summary(collected: Collected, dry_run: bool = False) -> list[str]:
     """What an instructor should know, one sentence each."""
     hands = collected.hand_ins
@@ -294,6 +306,7 @@ def summary(collected: Collected, dry_run: bool = False) -> list[str]:
         result.append("Who is missing is not known: the gradebook has no students. Name a roster with --roster.")
     else:
         result.append(f"Missing, of those in {collected.roster}: {len(collected.missing)}.")
+    result += [f"{note}." for note in collected.roster_notes]
     late = sum(bool(hand.late) or hand.late_in_lms for hand in hands)
     undated = sum(not hand.handed_in for hand in hands)
     if not collected.due:

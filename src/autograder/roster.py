@@ -8,14 +8,16 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.lms import Named
 
+T = TypeVar("T")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+ -]*")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 # Ours first, then how the LMSs' own tables call it: Canvas's gradebook, Brightspace's, Moodle's grading worksheet.
@@ -76,6 +78,12 @@ def _letters(name: str) -> list[str]:
     return re.findall(r"[^\W_]+", plain.casefold())
 
 
+def share_a_word(one: str, other: str) -> bool:
+    """Whether two names have a word in common; an LMS may write a name in one word."""
+    joined = "".join(_letters(one))
+    return any(word in joined for word in _letters(other) if len(word) > 2)
+
+
 def _spellings(name: str) -> set[str]:
     """A name in one word, whichever of its words comes first."""
     words = _letters(name)
@@ -90,10 +98,18 @@ class Roster:
         origin: where this was read, for messages.
         complete: whether nobody else can have handed in.
         taken: further ids that are in use.
+        strangers: those in it who are no students of the gradebook's, for messages.
     """
 
-    def __init__(self, students: Iterable[Student], origin: str, complete: bool, taken: Iterable[str] = ()):
-        self.students = {student.id: student for student in students}
+    def __init__(
+        self,
+        students: Iterable[Student],
+        origin: str,
+        complete: bool,
+        taken: Iterable[str] = (),
+        strangers: Iterable[str] = (),
+    ):
+        self.students, self.strangers = {student.id: student for student in students}, tuple(strangers)
         self.origin, self.complete = origin, complete
         self._ids = {normal(name): name for name in [*taken, *self.students]}
         self._lms = {normal(s.lms_id): s for s in self.students.values() if s.lms_id}
@@ -150,13 +166,68 @@ class Roster:
         return "put the student with an lms_id into the roster, and collect again"
 
 
-def read_roster(path: Path, taken: Iterable[str] = ()) -> Roster:
-    """Read a roster: a CSV with a column ``id`` and, as far as known, ``name``, ``email``, ``lms_id``, ``handed_in``.
+@dataclass(frozen=True)
+class _Row:
+    """A line of a roster."""
 
-    The tables that Canvas, Moodle and Brightspace export are understood as they are.
+    line: int
+    """Its number."""
+    ids: tuple[str, ...]
+    """All that may be the course's id, the likeliest first."""
+    student: Student
+    """What it says; the id may be empty, or none that can be used."""
+
+
+def read_roster(path: Path, taken: Iterable[str] = (), known: Sequence[Student] = ()) -> Roster:
+    """Read a roster: a CSV with the columns ``id``, ``name``, ``email``, ``lms_id``, ``handed_in``, as far as known.
+
+    The tables that Canvas, Moodle and Brightspace export are understood as they are. A row that is one of the
+    gradebook's students, by id, e-mail, number in the LMS or name, adds to what is known of that student. Where no row
+    is, the roster stands for itself, and must have ids.
+
+    Args:
+        path: the file.
+        taken: further ids that are in use.
+        known: the gradebook's students.
 
     Raises:
         CourseError: it cannot be read, with the line.
+    """
+    rows, has_ids = _rows(path)
+    found = _matched(rows, known)
+    if not found and not has_ids:
+        nobody = (
+            ", and nobody in it is a student of the gradebook's by e-mail, number in the LMS or name" if known else ""
+        )
+        raise CourseError(f"the roster {path} has no column called id in its first line{nobody}")
+    students: list[Student] = []
+    strangers: list[str] = []
+    seen: dict[str, int] = {}
+    for row in rows:
+        own, listed = row.student, found.get(row.line)
+        reason = wrong_id(own.id)
+        if own.id and normal(own.id) in seen:
+            first = seen[normal(own.id)]
+            raise CourseError(f"the roster {path}, lines {first} and {row.line}: the id {own.id!r} is there twice")
+        seen[normal(own.id)] = row.line
+        if listed is not None:
+            told = own.name or listed.name, own.email or listed.email, own.lms_id or listed.lms_id
+            students.append(Student(listed.id, *told, own.handed_in))
+            continue
+        if reason and not found:
+            raise CourseError(f"the roster {path}, line {row.line}: the id {own.id!r} {reason}")
+        if not reason:
+            students.append(own)
+        who = own.name or own.email or own.id or own.lms_id
+        strangers.append(f"{who} ({f'line {row.line}, without a usable id' if reason else f'as {own.id}'})")
+    return Roster(students, path.name, complete=True, taken=taken, strangers=strangers if known else ())
+
+
+def _rows(path: Path) -> tuple[list[_Row], bool]:
+    """A roster's lines, and whether there is a column with ids.
+
+    Raises:
+        CourseError: it cannot be read.
     """
     try:
         data = path.read_bytes()
@@ -168,37 +239,77 @@ def read_roster(path: Path, taken: Iterable[str] = ()) -> Roster:
         text = data.decode("cp1252", "replace")  # what Excel writes
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as error:
         raise CourseError(f"the roster {path} is no CSV: {error}") from error
-    header = [cell.strip().lower() for cell in (rows[0] if rows else [])]
+    header = [cell.strip().lower() for cell in (lines[0] if lines else [])]
     where: dict[str, int] = {}
     for field, names in _COLUMNS.items():
         found = next((name for name in names if name in header and header.index(name) not in where.values()), None)
         if found is not None:
             where[field] = header.index(found)
-    if "id" not in where:
-        raise CourseError(f"the roster {path} has no column called id in its first line")
-    students: list[Student] = []
-    seen: dict[str, int] = {}
-    for number, row in enumerate(rows[1:], 2):
-        cells = {field: row[i].strip() if i < len(row) else "" for field, i in where.items()}
+    ids = [header.index(name) for name in _COLUMNS["id"] if name in header]
+    ids = [place for place in ids if place == where["id"] or place not in where.values()]
+    rows = []
+    for number, line in enumerate(lines[1:], 2):
+        cells = {field: line[i].strip() if i < len(line) else "" for field, i in where.items()}
         name = cells.get("name") or " ".join(filter(None, (cells.get("first_name"), cells.get("last_name"))))
-        student_id = unicodedata.normalize(
-            "NFC", cells["id"].removeprefix("#")
-        )  # Brightspace's #, so that Excel sees text
+        told = tuple(_id(line[i]) for i in ids if i < len(line) and _id(line[i]))
+        student_id = _id(cells.get("id", ""))
         if not student_id and (not any(cells.values()) or name.startswith("Points Possible")):
             continue
-        if reason := wrong_id(student_id):
-            raise CourseError(f"the roster {path}, line {number}: the id {student_id!r} {reason}")
-        if normal(student_id) in seen:
-            first = seen[normal(student_id)]
-            raise CourseError(f"the roster {path}, lines {first} and {number}: the id {student_id!r} is there twice")
-        seen[normal(student_id)] = number
         lms_id = re.sub(r"^Participant ", "", cells.get("lms_id", ""))
         handed_in = cells.get("handed_in", "").strip("-")
-        students.append(Student(student_id, name, cells.get("email", ""), lms_id, handed_in))
-    return Roster(students, path.name, complete=True, taken=taken)
+        rows.append(_Row(number, told, Student(student_id, name, cells.get("email", ""), lms_id, handed_in)))
+    return rows, "id" in where
+
+
+def _id(cell: str) -> str:
+    """An id as a table has it: Brightspace writes a # before it, so that Excel sees text."""
+    return unicodedata.normalize("NFC", cell.strip().removeprefix("#"))
+
+
+def _matched(rows: Sequence[_Row], known: Sequence[Student]) -> dict[int, Student]:
+    """By line, the student whom a row is about: the surest way first, and no way that leads to two rows or students."""
+    ways: dict[str, tuple[Callable[[_Row], Iterable[str]], Callable[[Student], Iterable[str]]]] = {
+        "id": (lambda row: [row.student.id], lambda student: [student.id]),
+        "another id": (lambda row: row.ids, lambda student: [student.id]),
+        "e-mail": (lambda row: [row.student.email], lambda student: [student.email, *_address(student.id)]),
+        "number": (lambda row: [row.student.lms_id], lambda student: [student.lms_id]),
+        "name": (lambda row: _spellings(row.student.name), lambda student: _spellings(student.name)),
+    }
+    found: dict[int, Student] = {}
+    for way, (of_row, of_student) in ways.items():
+        lines, students = _by_key(rows, of_row), _by_key(known, of_student)
+        for key, fitting in lines.items():
+            if len(fitting) > 1 or len(students.get(key, ())) != 1:
+                continue
+            (row,), (student,) = fitting, students[key]
+            # Moodle's numbers of participants may be others' numbers elsewhere.
+            doubtful = way == "number" and _have_other_names(row.student, student)
+            if row.line not in found and student not in found.values() and not doubtful:
+                found[row.line] = student
+    return found
+
+
+def _address(student_id: str) -> list[str]:
+    return [student_id] if "@" in student_id else []
+
+
+def _by_key(items: Iterable[T], keys: Callable[[T], Iterable[str]]) -> dict[str, list[T]]:
+    """What has a key, by the key."""
+    result: dict[str, list[T]] = {}
+    for item in items:
+        for key in dict.fromkeys(map(normal, keys(item))):
+            if key:
+                result.setdefault(key, []).append(item)
+    return result
+
+
+def _have_other_names(one: Student, other: Student) -> bool:
+    if not one.name or not other.name or _spellings(one.name) & _spellings(other.name):
+        return False
+    return not share_a_word(one.name, other.name)
 
 
 def gradebook_roster(course: Course, taken: Iterable[str] = ()) -> Roster:

@@ -14,7 +14,7 @@ from typing import Any
 import nbformat
 from nbgrader.coursedir import CourseDirectory
 
-from autograder.collected import shown
+from autograder.collected import listed, shown
 from autograder.current import EVIDENCE, version
 from autograder.notebooks import ASSIGNMENT
 from autograder.pending import Pending
@@ -23,7 +23,6 @@ from autograder.versions import tests_version
 HAND_IN = "the newest hand-in is not graded: run `autograder grade`"
 TESTS = "graded by an earlier version of the tests: run `autograder grade`"
 HELD = "a new result is held: run `autograder grade` and decide"
-MOST_NAMED = 12  # students in a line
 
 
 def behind(directory: CourseDirectory, students: Iterable[str], *, evident: bool = False) -> dict[str, str]:
@@ -60,13 +59,6 @@ def sentences(reasons: Mapping[str, str]) -> list[str]:
             what, _, todo = reason.partition(": ")
             lines.append(f"{what[0].upper()}{what[1:]} ({todo}): {listed(map(shown, sorted(names)))}")
     return lines
-
-
-def listed(names: Iterable[str]) -> str:
-    """The first few names, and how many more there are."""
-    names = list(names)
-    more = [f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
-    return ", ".join([*names[:MOST_NAMED], *more])
 
 
 def _tests(directory: CourseDirectory) -> str | None:

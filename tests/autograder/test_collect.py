@@ -179,6 +179,92 @@ def test_moodles_grading_worksheet_says_who_and_when(collect, root, roster):
     assert "u2 (Ann Lee): collected" in output and "late by 2 h 5 min" in output and "u3 (Cy Oh): missing" in output
 
 
+@pytest.fixture
+def enrolled(root, gradebook):
+    """Puts four students with names, and what else a gradebook may know of them, into that gradebook."""
+    with Course(root).gradebook() as book:
+        book.add_student("alee", first_name="Ann", last_name="Lee", email="ann@x.org")
+        book.add_student("bray", first_name="Bob", last_name="Ray", lms_user_id="1234568")
+        book.add_student("coh", first_name="Cy", last_name="Oh")
+        book.add_student("zu", first_name="Zed", last_name="Zu", lms_user_id="11")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SAWarning)  # nbgrader's own
+            book.add_submission("gcnn", "alee")
+        book.grant_extension("gcnn", "alee", days=3)
+
+
+WORKSHEET = 'Identifier,"Full name","Email address",Status,"Last modified (submission)"'
+DATE = '"Tuesday, 3 November 2026, 2:05 PM"'
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_a_worksheet_adds_to_what_the_gradebook_knows(collect, root, roster):
+    """Without ids: are the gradebook's students found by e-mail, number and name, and keep their ids and extensions?"""
+    who = roster(
+        WORKSHEET,
+        f'Participant 1234567,"Annie Lee-Smith",ANN@x.org,Submitted,{DATE}',
+        f"Participant 1234568,Bobby Ray,,Submitted,{DATE}",
+        f'Participant 1234569,"OH, cy",cy@x.org,Submitted,{DATE}',
+        f'Participant 1234570,"Eve Up",eve@x.org,Submitted,{DATE}',
+    )
+    names = ("Annie Lee-Smith", "Bobby Ray", "Oh Cy", "Eve Up")
+    download = {
+        MOODLE.format(name=name, number=1234567 + i, file="gcnn.ipynb"): notebook(name) for i, name in enumerate(names)
+    }
+    code, output, _ = collect(download, "--roster", who)
+    assert code == 1 and output.count("is of nobody in roster.csv") == 1
+    pairs = zip(("alee", "bray", "coh"), names, strict=False)
+    assert submitted(root) == {f"{student}/gcnn/gcnn.ipynb": notebook(name) for student, name in pairs}
+    assert "In roster.csv, and no student of the gradebook's" in output
+    assert "or name: Eve Up (line 5, without a usable id). Who" in output
+    hands = {hand.student: (hand.name, hand.late) for hand in read_collected(Course(root)).hand_ins}
+    assert hands == {"alee": (names[0], 0), "bray": ("Bobby Ray", 7500), "coh": ("OH, cy", 7500)}
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_a_worksheet_with_other_ids_makes_no_second_student(collect, root, roster):
+    """Does one blank id stop nobody, and are those known whose ids are others, but not who could be two?"""
+    who = roster(
+        'Identifier,"Full name","ID number",Username,"Email address"',
+        "Participant 1,Ann Lee,900001,x1,ann@x.org",
+        "Participant 2,Robert R.,900002,bray,",
+        "Participant 3,Cy Oh,,x3,",
+        "Participant 11,Eve Up,900004,x4,",
+        "Participant 5,S 13,,,",
+        "Participant 6,13 S,900006,,",
+    )
+    names = {1: "Ann Lee", 2: "Robert R.", 3: "Cy Oh", 11: "Eve Up"}
+    download = {MOODLE.format(name=n, number=i, file="gcnn.ipynb"): notebook(n) for i, n in names.items()}
+    code, output, error = collect(download, "--roster", who)
+    assert code == 0, output + error
+    assert sorted(submitted(root)) == [f"{name}/gcnn/gcnn.ipynb" for name in ("900004", "alee", "bray", "coh")]
+    assert "Eve Up (as 900004), S 13 (line 6, without a usable id), 13 S (as 900006). Who" in output
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_a_roster_of_nobody_in_the_gradebook_stands_for_itself(collect, root, roster):
+    """Where no row is one of the gradebook's students: are ids needed, and is it said that they are others?"""
+    download = {MOODLE.format(name="Zoe", number=9, file="gcnn.ipynb"): notebook("zoe")}
+    code, _, error = collect(download, "--roster", roster("name,email", "Zoe,z@x.org"))
+    assert code == 1 and "no column called id in its first line, and nobody in it is a student of" in error
+    code, output, _ = collect(download, "--roster", roster("id,name", "z1,Zoe"))
+    assert code == 0 and list(submitted(root)) == ["z1/gcnn/gcnn.ipynb"] and "or name: Zoe (as z1). Who" in output
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_who_is_on_no_roster_is_named(collect, root):
+    """Are hand-ins under the LMS's number named each time, with who is missing and may be the same person?"""
+    code, output, _ = collect({"leeanna_77_101_gcnn.ipynb": notebook("a"), "x_12_102_gcnn.ipynb": notebook("12")})
+    assert code == 0 and {"77/gcnn/gcnn.ipynb", "12/gcnn/gcnn.ipynb"} >= submitted(root).keys()
+    said = "On no roster, and collected under the LMS's number: leeanna (77)"
+    assert f"{said}; missing and perhaps the same person: S 11 (11), S 13 (13), Ann Lee (alee)" in output
+    with Course(root).gradebook() as book:
+        for number in range(20):
+            book.add_student(f"t{number}", first_name="Tess", last_name=f"T{number}")
+    code, output, _ = collect({"x_12_102_gcnn.ipynb": notebook("12")})
+    assert code == 0 and f"{said}; missing and perhaps the same person: Ann Lee (alee)." in output
+
+
 def test_canvas_marks_what_is_late(collect, root, roster):
     """Are Canvas's flat files put together by student, with its ids, its mark of lateness, and its table as roster?"""
     who = roster(
