@@ -6,6 +6,7 @@ import errno
 import fcntl
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -368,6 +369,19 @@ def test_any_other_lms_by_a_pattern(how, collect, root):
     code, output, _ = collect({"ps_bitdiddle_attempt_2016-01-30-15-00-00_gcnn.ipynb": notebook("x")}, *arguments)
     assert code == 0, output
     assert stamp(root, "bitdiddle") == datetime(2016, 1, 30, 15)
+
+
+def test_files_that_came_by_mail(collect, root, tmp_path, project):
+    """Are files that are named by their students' ids collected with the pattern that the manual gives?"""
+    manual = (project / "docs" / "instructor.md").read_text(encoding="utf-8")
+    pattern = re.search(r"collect ~/Downloads/mailed --pattern '(.+)'", manual)[1]
+    mailed = tmp_path / "mailed"
+    mailed.mkdir()
+    for student in ("ada", "bob"):
+        (mailed / f"{student}.ipynb").write_bytes(notebook(student))
+    code, output, _ = collect(mailed, "--pattern", pattern)
+    assert code == 0, output
+    assert submitted(root) == {f"{student}/gcnn/gcnn.ipynb": notebook(student) for student in ("ada", "bob")}
 
 
 @pytest.mark.parametrize(
