@@ -323,6 +323,9 @@ def feedback(
         int | None, typer.Option(min=1, help="how many processes; by default as many as it is worth")
     ] = None,
     final: Annotated[bool, typer.Option("--final", help="refuse while anything waits for a person")] = False,
+    only_final: Annotated[
+        bool, typer.Option("--only-final", help="leave out those of whom anything waits for a person, and name them")
+    ] = False,
 ) -> None:
     """Write each student's feedback: one page that needs nothing else. Says who still waits for a person.
 
@@ -340,8 +343,12 @@ def feedback(
         raise CourseError(
             "this is not final, and no page was written. "
             f"{'. '.join(open_ones)}. "
-            "Decide in the formgrader, or leave out --final"
+            "Decide in the formgrader, leave these students out with --only-final, or leave out --final"
         )
+    if only_final:
+        group = group.final()
+        if not group.marks:
+            raise CourseError(f"nobody's points are final. {'. '.join(open_ones)}")
     stale = sending.outdated(course, group.marks)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("writing feedback", total=len(stale))

@@ -65,6 +65,10 @@ class Class:
                 lines.append(f"{what}: {listed(names)}")
         return lines + sentences(self.behind)
 
+    def final(self) -> "Class":
+        """Those of whom nothing is open."""
+        return Class({student: marks for student, marks in self.marks.items() if not marks.waiting}, [])
+
     def waiting(self, *, by_hand: bool) -> dict[str, list[str]]:
         """By student, the numbers of exercises that wait for a person: written answers, or tests not graded."""
         found = {}

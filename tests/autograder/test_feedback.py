@@ -450,6 +450,22 @@ def test_final_feedback_waits_for_nobody(course, tmp_path):
     assert autograder(course, "feedback", "--student", "bert").returncode == 0
 
 
+def test_those_who_are_final_need_not_wait_for_the_others(course, tmp_path):
+    """Does --only-final write and pack the pages of those of whom nothing is open, and name the others?"""
+    packed = tmp_path / "feedback.zip"
+    for student in STUDENTS:
+        page_of(course, student).unlink(missing_ok=True)
+    done = autograder(course, "feedback", "--only-final", "--zip", packed)
+    assert done.returncode == 0, done.stderr
+    final = {student for student in STUDENTS if page_of(course, student).exists()}
+    assert "anna" in final and not final & {"bert", "carla", "emil"}
+    assert len(zipfile.ZipFile(packed).namelist()) == len(final)
+    assert "Tests that could not be graded: bert (1.3), carla" in done.stdout.replace("\n", " ")
+    done = autograder(course, "feedback", "--only-final", "--student", "bert")
+    assert done.returncode == 1 and "nobody's points are final" in done.stderr
+    assert autograder(course, "feedback").returncode == 0
+
+
 def test_a_class_is_written_by_several_processes(course):
     """Do two processes write the same pages as one?"""
     before = {student: page_of(course, student).read_bytes() for student in STUDENTS}
