@@ -101,6 +101,40 @@ def student(
 
 
 @app.command()
+def enrol(
+    roster: Annotated[
+        Path,
+        typer.Argument(
+            help="a CSV with a column id, and as far as known first_name, last_name or name, email, lms_user_id; what "
+            "Excel writes, and tables from Canvas, Moodle and Brightspace, will do",
+            metavar="ROSTER",
+            show_default=False,
+        ),
+    ],
+    root: Root = Path("."),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would happen")] = False,
+) -> None:
+    """Enter a roster's students in the gradebook, and complete what it knows of those who are there.
+
+    May be repeated. A row of somebody who is there is known by id, e-mail, number in the LMS or name, and changes only
+    what it tells. Nobody is removed.
+    """
+    from autograder.collected import counted, listed, shown
+    from autograder.enrolment import enrol as run
+
+    done = run(_course(root, "gcnn"), roster, dry_run)
+    for student, what in done.changed.items():
+        console.print(escape(f"{shown(student)}: {shown(what)}"), soft_wrap=True, highlight=False)
+    if done.new:
+        console.print(escape(f"New: {listed(map(shown, done.new))}"), soft_wrap=True, highlight=False)
+    if done.others:
+        console.print(escape(f"Not in {roster.name}, and kept: {listed(map(shown, done.others))}"), soft_wrap=True)
+    console.print(f"{counted(len(done.new), 'new student')}, {len(done.changed)} changed, {done.same} as before.")
+    if dry_run:
+        console.print("Nothing was changed: this was --dry-run.")
+
+
+@app.command()
 def collect(
     download: Annotated[
         Path,

@@ -9,7 +9,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,6 +50,10 @@ class Student:
     """The LMS's number or id."""
     handed_in: str = ""
     """When the LMS says that something was handed in, in its words."""
+    first_name: str = ""
+    """The name's part, where a table has the two apart."""
+    last_name: str = ""
+    """The other."""
 
 
 def normal(text: str) -> str:
@@ -211,8 +215,8 @@ def read_roster(path: Path, taken: Iterable[str] = (), known: Sequence[Student] 
             raise CourseError(f"the roster {path}, lines {first} and {row.line}: the id {own.id!r} is there twice")
         seen[normal(own.id)] = row.line
         if listed is not None:
-            told = own.name or listed.name, own.email or listed.email, own.lms_id or listed.lms_id
-            students.append(Student(listed.id, *told, own.handed_in))
+            fields = {field: getattr(own, field) or getattr(listed, field) for field in ("name", "email", "lms_id")}
+            students.append(replace(own, id=listed.id, **fields))
             continue
         if reason and not found:
             raise CourseError(f"the roster {path}, line {row.line}: the id {own.id!r} {reason}")
@@ -260,7 +264,9 @@ def _rows(path: Path) -> tuple[list[_Row], bool]:
             continue
         lms_id = re.sub(r"^Participant ", "", cells.get("lms_id", ""))
         handed_in = cells.get("handed_in", "").strip("-")
-        rows.append(_Row(number, told, Student(student_id, name, cells.get("email", ""), lms_id, handed_in)))
+        apart = cells.get("first_name", ""), cells.get("last_name", "")
+        own = Student(student_id, name, cells.get("email", ""), lms_id, handed_in, *apart)
+        rows.append(_Row(number, told, own))
     return rows, "id" in where
 
 
