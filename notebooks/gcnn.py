@@ -1297,10 +1297,11 @@ from autograder import hidden, reference
 
 g = hidden.generator("c4cnn-invariance")
 x = torch.randn(8, 1, 33, 33, generator=g, dtype=torch.float64)
-trained = in_dtype(c4cnn, torch.float64)
-nets = {"C4CNN with random weights": with_random_state(C4CNN(), g), "The trained c4cnn": (trained, state(trained))}
-for name, (net, values) in nets.items():
-    layers = reference.in_execution_order(values, layer_order(net, x))
+net, values = with_random_state(C4CNN(), g)
+nets = {"C4CNN with random weights": net, "The trained c4cnn": in_dtype(c4cnn, torch.float64)}
+weights = {"C4CNN with random weights": values, "The trained c4cnn": state(nets["The trained c4cnn"])}
+for name, net in nets.items():
+    layers = reference.in_execution_order(weights[name], layer_order(net, x))
     y, what = predict(net, x), f"{name}: the answer for its own weights"
     checks.close(y, reference.network("c4cnn", layers, x), what, "Does each layer do its own computing?")
     checks.varies(y, f"{name}: the answer", "A constant answer is invariant and useless.")
@@ -1504,11 +1505,11 @@ from autograder import hidden, reference
 
 g = hidden.generator("isotropic-cnn-invariance")
 x = torch.randn(8, 1, 33, 33, generator=g, dtype=torch.float64)
-trained = in_dtype(isotropic_cnn, torch.float64)
-nets = {"IsotropicCNN with random weights": with_random_state(IsotropicCNN(), g)}
-nets["The trained isotropic_cnn"] = trained, state(trained)
-for name, (net, values) in nets.items():
-    layers = reference.in_execution_order(values, layer_order(net, x))
+net, values = with_random_state(IsotropicCNN(), g)
+nets = {"IsotropicCNN with random weights": net, "The trained isotropic_cnn": in_dtype(isotropic_cnn, torch.float64)}
+weights = {"IsotropicCNN with random weights": values, "The trained isotropic_cnn": state(nets["The trained isotropic_cnn"])}
+for name, net in nets.items():
+    layers = reference.in_execution_order(weights[name], layer_order(net, x))
     y, what = predict(net, x), f"{name}: the answer for its own weights"
     checks.close(y, reference.network("isotropic_cnn", layers, x), what, "Does each layer do its own computing?")
     checks.varies(y, f"{name}: the answer", "A constant answer is invariant and useless.")

@@ -43,7 +43,8 @@ class Kernel:
 
     def run(self, code, fails=False, seconds=100):
         """Run a cell of the submission; whether it ran to its end."""
-        content = self.client.execute(code, reply=True, timeout=seconds)["content"]
+        # By default a cell that fails lets the kernel abort what comes right after it.
+        content = self.client.execute(code, stop_on_error=False, reply=True, timeout=seconds)["content"]
         assert fails or content["status"] == "ok", content.get("evalue")
         return content["status"] == "ok"
 
