@@ -116,8 +116,8 @@ def enrol(
 ) -> None:
     """Enter a roster's students in the gradebook, and complete what it knows of those who are there.
 
-    May be repeated. A row of somebody who is there is known by id, e-mail, number in the LMS or name, and changes only
-    what it tells. Nobody is removed.
+    May be repeated. A row of somebody who is there is known by id, e-mail, number in the LMS or, if it has no id, by
+    name; it changes only what it tells. Nobody is removed.
     """
     from autograder.collected import counted, listed, shown
     from autograder.enrolment import enrol as run

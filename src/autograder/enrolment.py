@@ -4,7 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+from autograder.collected import listed
 from autograder.course import Course
+from autograder.errors import CourseError
 from autograder.roster import Student, gradebook_roster, read_roster
 
 _FIELDS = ("first_name", "last_name", "email", "lms_user_id")  # nbgrader's
@@ -30,14 +32,19 @@ def enrol(course: Course, path: Path, dry_run: bool = False) -> Enrolled:
     Args:
         course: the course.
         path: a CSV as `autograder.roster.read_roster` takes it. A row of a student who is in the gradebook is known by
-            id, e-mail, number in the LMS or name; what the row leaves out stays as it is.
+            id, e-mail, number in the LMS or, if it has no id, name; what the row leaves out stays as it is.
         dry_run: change nothing.
 
     Raises:
-        CourseError: the roster cannot be read.
+        CourseError: the roster cannot be read, or somebody new in it has no usable id.
     """
     known = gradebook_roster(course).students
-    students = read_roster(path, known=tuple(known.values())).students
+    roster = read_roster(path, known=tuple(known.values()), ids_count=True)
+    if roster.without_id:
+        raise CourseError(
+            f"nobody was entered: who is new needs an id that a folder can have: {listed(roster.without_id)}"
+        )
+    students = roster.students
     new, changed, same = [], {}, 0
     with course.gradebook() as gradebook:
         rows = {row.id: {name: getattr(row, name) or "" for name in _FIELDS} for row in gradebook.students}

@@ -143,7 +143,7 @@ class Lms(FileNameCollectorPlugin):
         # What the text does not say, dateutil takes from the default.
         defaults = datetime(2000, 1, 1), datetime(2001, 2, 2)
         readings = [dates.parse(text, default=default) for default in defaults]
-        if re.match(r"\s*\d{4}", text):  # as ISO has it: what follows a year is the month
+        if re.search(r"^\s*\d{4}|\b\d{4}[-/.]\d", text):  # as ISO has it: what follows a year is the month
             return readings
         other = dates.parse(text, default=defaults[0], dayfirst=True)
         return readings if other == readings[0] else [*readings, other]

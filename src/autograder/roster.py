@@ -103,6 +103,7 @@ class Roster:
         complete: whether nobody else can have handed in.
         taken: further ids that are in use.
         strangers: those in it who are no students of the gradebook's, for messages.
+        without_id: those of them without a usable id, who are not in it.
     """
 
     def __init__(
@@ -112,8 +113,10 @@ class Roster:
         complete: bool,
         taken: Iterable[str] = (),
         strangers: Iterable[str] = (),
+        without_id: Iterable[str] = (),
     ):
-        self.students, self.strangers = {student.id: student for student in students}, tuple(strangers)
+        self.students = {student.id: student for student in students}
+        self.strangers, self.without_id = tuple(strangers), tuple(without_id)
         self.origin, self.complete = origin, complete
         self._ids = {normal(name): name for name in [*taken, *self.students]}
         self._lms = {normal(s.lms_id): s for s in self.students.values() if s.lms_id}
@@ -182,7 +185,9 @@ class _Row:
     """What it says; the id may be empty, or none that can be used."""
 
 
-def read_roster(path: Path, taken: Iterable[str] = (), known: Sequence[Student] = ()) -> Roster:
+def read_roster(
+    path: Path, taken: Iterable[str] = (), known: Sequence[Student] = (), *, ids_count: bool = False
+) -> Roster:
     """Read a roster: a CSV with the columns ``id``, ``name``, ``email``, ``lms_id``, ``handed_in``, as far as known.
 
     The tables that Canvas, Moodle and Brightspace export are understood as they are. A row that is one of the
@@ -193,12 +198,13 @@ def read_roster(path: Path, taken: Iterable[str] = (), known: Sequence[Student] 
         path: the file.
         taken: further ids that are in use.
         known: the gradebook's students.
+        ids_count: whether a row with another id is somebody else, though the name be the same.
 
     Raises:
         CourseError: it cannot be read, with the line.
     """
     rows, has_ids = _rows(path)
-    found = _matched(rows, known)
+    found = _matched(rows, known, ids_count)
     if not found and not has_ids:
         nobody = (
             ", and nobody in it is a student of the gradebook's by e-mail, number in the LMS or name" if known else ""
@@ -206,6 +212,7 @@ def read_roster(path: Path, taken: Iterable[str] = (), known: Sequence[Student] 
         raise CourseError(f"the roster {path} has no column called id in its first line{nobody}")
     students: list[Student] = []
     strangers: list[str] = []
+    without_id: list[str] = []
     seen: dict[str, int] = {}
     for row in rows:
         own, listed = row.student, found.get(row.line)
@@ -224,7 +231,9 @@ def read_roster(path: Path, taken: Iterable[str] = (), known: Sequence[Student] 
             students.append(own)
         who = own.name or own.email or own.id or own.lms_id
         strangers.append(f"{who} ({f'line {row.line}, without a usable id' if reason else f'as {own.id}'})")
-    return Roster(students, path.name, complete=True, taken=taken, strangers=strangers if known else ())
+        without_id += strangers[-1:] if reason else []
+    strangers = strangers if known else []
+    return Roster(students, path.name, complete=True, taken=taken, strangers=strangers, without_id=without_id)
 
 
 def _rows(path: Path) -> tuple[list[_Row], bool]:
@@ -275,7 +284,7 @@ def _id(cell: str) -> str:
     return unicodedata.normalize("NFC", cell.strip().removeprefix("#"))
 
 
-def _matched(rows: Sequence[_Row], known: Sequence[Student]) -> dict[int, Student]:
+def _matched(rows: Sequence[_Row], known: Sequence[Student], ids_count: bool) -> dict[int, Student]:
     """By line, the student whom a row is about: the surest way first, and no way that leads to two rows or students."""
     ways: dict[str, tuple[Callable[[_Row], Iterable[str]], Callable[[Student], Iterable[str]]]] = {
         "id": (lambda row: [row.student.id], lambda student: [student.id]),
@@ -291,8 +300,11 @@ def _matched(rows: Sequence[_Row], known: Sequence[Student]) -> dict[int, Studen
             if len(fitting) > 1 or len(students.get(key, ())) != 1:
                 continue
             (row,), (student,) = fitting, students[key]
-            # Moodle's numbers of participants may be others' numbers elsewhere.
+            # Moodle's numbers of participants may be others' numbers elsewhere, and two people may have one name.
             doubtful = way == "number" and _have_other_names(row.student, student)
+            if way == "name":
+                has_id = ids_count and not wrong_id(row.student.id)
+                doubtful = has_id or _have_other_addresses(row.student, student)
             if row.line not in found and student not in found.values() and not doubtful:
                 found[row.line] = student
     return found
@@ -310,6 +322,10 @@ def _by_key(items: Iterable[T], keys: Callable[[T], Iterable[str]]) -> dict[str,
             if key:
                 result.setdefault(key, []).append(item)
     return result
+
+
+def _have_other_addresses(one: Student, other: Student) -> bool:
+    return bool(one.email and other.email and normal(one.email) != normal(other.email))
 
 
 def _have_other_names(one: Student, other: Student) -> bool:

@@ -61,8 +61,11 @@ def given_names(cells: tuple[str, ...]) -> dict[str, Any]:
 class _Submission:
     """One run, cell by cell."""
 
-    def __init__(self, notebook: NotebookNode, names: frozenset[str], sandbox: Sandbox, settings: Settings):
+    def __init__(
+        self, notebook: NotebookNode, names: frozenset[str], sandbox: Sandbox, settings: Settings, has_modules: bool
+    ):
         self.notebook, self.names, self.sandbox, self.settings = notebook, names, sandbox, settings
+        self.has_modules = has_modules  # handed in, in whose way the course's own may be
         self.given = given_names(tuple(cell.source for cell in notebook.cells if role(cell) == "given"))
         self.outcomes: dict[str, Outcome] = {}
         self.wrong: set[str] = set()  # exercises with a test that failed
@@ -134,7 +137,7 @@ class _Submission:
         """Note a kernel's death, and the cell that it died of."""
         self.deaths.append(reason)
         if index in self.first:
-            self.trouble.append(reason)
+            self.trouble += [] if self.has_modules else [reason]
         elif index is not None:
             self.killers.add(index)
             self._undefined(self.notebook.cells[index], f"its cell ended the kernel ({reason})")
@@ -271,6 +274,11 @@ def _told(error: NotebookNode) -> str:
     return clean(f"{error.ename}: {error.evalue[:300]}".removesuffix(": "))
 
 
+def _has_modules(files: Path) -> bool:
+    """Whether a folder holds what Python would import from it."""
+    return any(path.suffix in (".py", ".so") or path.is_dir() for path in files.iterdir())
+
+
 def run(
     notebook: NotebookNode, names: frozenset[str], files: Path | None = None, settings: Settings | None = None
 ) -> Run:
@@ -290,7 +298,7 @@ def run(
     start = time.monotonic()
     hidden_from_it = [Path(__file__).parents[2]] if Path(__file__).parents[1].name == "src" else []
     with Sandbox(settings.limits, files=files, hide=hidden_from_it, kind=settings.sandbox) as sandbox:
-        submission = _Submission(notebook, names, sandbox, settings)
+        submission = _Submission(notebook, names, sandbox, settings, files is not None and _has_modules(files))
         submission.run()
     evidence = {
         "notebook": hashlib.sha256("\0".join(cell.source for cell in notebook.cells).encode()).hexdigest(),

@@ -67,14 +67,21 @@ def _poured(
     return result
 
 
-def _imports(code: str) -> list[str]:
-    """The imports at a cell's top level; none where it is too long, or no Python."""
+def _imports(code: str) -> dict[str, str]:
+    """The imports at a cell's top level, by the name that each binds; none where it is too long, or no Python."""
     code = re.sub(r"^[%!].*$", "", code, flags=re.MULTILINE)  # Jupyter's own commands
     try:
         body = ast.parse(code).body if len(code) <= MAX_CODE else []
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-    return [ast.unparse(line) for line in body if isinstance(line, (ast.Import, ast.ImportFrom))]
+        return {}
+    found = {}
+    for line in body:
+        if isinstance(line, (ast.Import, ast.ImportFrom)):
+            for alias in line.names:
+                one = copy.copy(line)
+                one.names = [alias]
+                found[alias.asname or alias.name] = ast.unparse(one)
+    return found
 
 
 def _is_changed(stub: NotebookNode, given: NotebookNode | None, known: Collection[str]) -> bool:
@@ -83,12 +90,12 @@ def _is_changed(stub: NotebookNode, given: NotebookNode | None, known: Collectio
 
 
 def _own_imports(stub: NotebookNode, given: NotebookNode | None, known: Collection[str]) -> list[NotebookNode]:
-    """A cell with the imports that a student added to one of the course's cells: answers may rest on them."""
+    """A cell for each import that a student added to one of the course's cells: answers may rest on them."""
     if role(stub) != "given" or not _is_changed(stub, given, known):
         return []
     courses = _imports(stub.source)
-    lines = [line for line in _imports(given.source) if line not in courses]
-    return [nbformat.v4.new_code_cell("\n".join(lines))] if lines else []
+    added = {name: line for name, line in _imports(given.source).items() if name not in courses}
+    return [nbformat.v4.new_code_cell(line) for line in added.values()]
 
 
 def _rubric(cell: NotebookNode) -> NotebookNode:

@@ -5,12 +5,15 @@ And what makes a training the same one, so that it may go on from a file.
 
 import contextlib
 import dataclasses
+import dis
+import functools
 import hashlib
 import inspect
 import io
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -118,24 +121,50 @@ def own_file(model: nn.Module, images: torch.Tensor, run: dict[str, Any]) -> Pat
 
 
 def _code(model: nn.Module) -> list[str]:
-    """What a network's own classes do, and the functions that they call, whatever their comments and docstrings."""
-    kinds = {kind for module in model.modules() for kind in type(module).__mro__ if _is_own(kind)}
-    members = [member for kind in kinds for member in vars(kind).values()]
-    functions = [getattr(member, "__func__", getattr(member, "fget", member)) for member in members]
-    todo, seen, lines = [one for one in functions if inspect.isfunction(one)], set(), []
+    """What a network's own classes do, with the functions, classes and plain values of theirs that they use.
+
+    Comments, docstrings and layout make no difference; nor does what other packages do.
+    """
+    todo: list[Any] = [type(module) for module in model.modules()]
+    own = {_package(kind) for kind in todo} - {"torch", "builtins"}
+    seen: list[Any] = []
+    lines: set[str] = set()
     while todo:
-        function = todo.pop()
-        if function in seen:
+        thing = todo.pop()
+        if any(thing is one for one in seen):
             continue
-        seen.add(function)
-        for code in _codes(function.__code__):
-            constants = [
-                one for one in code.co_consts if one not in (None, function.__doc__) and not inspect.iscode(one)
-            ]
-            lines.append(" ".join([code.co_code.hex(), *code.co_names, *map(_constant, constants)]))
-            called = [function.__globals__.get(name) for name in code.co_names]
-            todo += [one for one in called if isinstance(one, FunctionType) and _is_own(one)]
+        seen.append(thing)
+        if isinstance(thing, type) and _package(thing) in own:
+            todo += [*thing.__bases__, *vars(thing).values()]
+            lines |= _plain({name: value for name, value in vars(thing).items() if not name.startswith("__")})
+        elif isinstance(thing, FunctionType) and _package(thing) in own:
+            used = _used(thing)
+            todo += used.values()
+            lines |= (
+                _plain(used) | _plain(dict(enumerate(thing.__defaults__ or ()))) | _plain(thing.__kwdefaults__ or {})
+            )
+            lines |= {"; ".join(map(_step, dis.get_instructions(code))) for code in _codes(thing.__code__)}
+        elif isinstance(thing, (staticmethod, classmethod)):
+            todo.append(thing.__func__)
+        elif isinstance(thing, property):
+            todo.append(thing.fget)
+        elif isinstance(thing, functools.partial):
+            todo.append(thing.func)
+            lines |= _plain(dict(enumerate(thing.args))) | _plain(thing.keywords)
     return sorted(lines)
+
+
+def _used(function: FunctionType) -> dict[str, Any]:
+    """What a function finds by name outside of itself."""
+    try:
+        variables = inspect.getclosurevars(function)
+    except ValueError:  # a name that is bound later
+        return {}
+    return {**variables.globals, **variables.nonlocals}
+
+
+def _package(thing: type | FunctionType) -> str:
+    return str(thing.__module__).partition(".")[0]
 
 
 def _codes(code: CodeType) -> list[CodeType]:
@@ -143,11 +172,15 @@ def _codes(code: CodeType) -> list[CodeType]:
     return [code, *(inner for one in code.co_consts if inspect.iscode(one) for inner in _codes(one))]
 
 
-def _constant(value: object) -> str:
-    # A set's order is another one in every process.
-    return repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value)
+def _step(instruction: dis.Instruction) -> str:
+    value = instruction.argval
+    if inspect.iscode(value):
+        value = value.co_name
+    elif isinstance(value, frozenset):  # in another order in every process
+        value = sorted(map(repr, value))
+    return f"{instruction.opname} {value!r}"
 
 
-def _is_own(thing: type | FunctionType) -> bool:
-    """Whether a class or function is neither PyTorch's nor Python's own."""
-    return str(thing.__module__).partition(".")[0] not in ("torch", "builtins")
+def _plain(values: Mapping[Any, object]) -> set[str]:
+    """Numbers and texts by name: whatever else there is may be written otherwise in every process."""
+    return {f"{name} = {one!r}" for name, one in values.items() if isinstance(one, (bool, int, float, str))}

@@ -87,6 +87,26 @@ def test_who_is_there_is_completed_and_nobody_is_lost(enrol, course):
     assert students(course)["bob"] == ("Bob van", "der Berg", None, "5")
 
 
+def test_two_people_of_one_name_stay_two(enrol, course):
+    """Is somebody with a name that is there already, and an id of their own, entered beside them?"""
+    enrol("id,name,email\njdv1,Jan de Vries,jdv1@x.org\n")
+    assert "1 new student" in enrol("id,name,email\njdv2,Jan de Vries,jdv2@x.org\n")
+    assert "1 new student" in enrol("id,name\njdv3,Jan de Vries\n")
+    assert {name: row[2] for name, row in students(course).items()} == {
+        "jdv1": "jdv1@x.org",
+        "jdv2": "jdv2@x.org",
+        "jdv3": None,
+    }
+
+
+def test_who_is_new_needs_an_id(enrol, course):
+    """Is a table refused in which somebody new has no id, also if others in it are known, and nothing entered?"""
+    enrol(TEXT)
+    said = enrol("id,name,email\nada,Ada Lovelace,new@x.org\n,Bob New,bob@x.org\nx/1,Cy New,\n")
+    assert "nobody was entered" in said and "Bob New (line 3" in said and "Cy New (line 4" in said
+    assert students(course) == ADA
+
+
 def test_a_table_that_cannot_be_used_changes_nothing(enrol, course):
     """Is a table without ids, or with an id that no folder can have, refused with the reason?"""
     assert "no column called id" in enrol("name\nAda\n")

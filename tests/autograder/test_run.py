@@ -158,9 +158,8 @@ def test_a_test_that_fails_of_another_answer_says_so():
     assert outputs["test-c4cnn-invariance"][0].evalue.endswith(both)
 
 
-@pytest.mark.parametrize("failures", [1, 3])
-def test_a_machine_that_does_not_run_the_first_cells_costs_no_points(monkeypatch, failures):
-    """Is a course's own first cell that was too slow run again, and if it never runs, nothing graded or forgotten?"""
+def fails_at_first(monkeypatch, failures):
+    """Let the first cell of a notebook be stopped by the clock in the first few kernels."""
     tries, execute = [], Kernel.execute
 
     def slow(self, cell, index):
@@ -171,6 +170,12 @@ def test_a_machine_that_does_not_run_the_first_cells_costs_no_points(monkeypatch
         return execute(self, cell, index)
 
     monkeypatch.setattr(Kernel, "execute", slow)
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+def test_a_machine_that_does_not_run_the_first_cells_costs_no_points(monkeypatch, failures):
+    """Is a course's own first cell that was too slow run again, and if it never runs, nothing graded or forgotten?"""
+    fails_at_first(monkeypatch, failures)
     done = graded(GIVEN, answer("d4", "def D4():\n    return double(4)"), check("d4", CHECK_D4))
     assert statuses(done) == {"test-d4": "passed" if failures == 1 else "not graded"}
     assert len(done.evidence["kernel deaths"]) == len(done.evidence["machine trouble"]) == failures
@@ -179,6 +184,15 @@ def test_a_machine_that_does_not_run_the_first_cells_costs_no_points(monkeypatch
         assert done.notebook.cells[0].outputs == []
     else:
         assert "the course's own cell did not run: TooLong" in done.outcomes["test-d4"].message
+
+
+def test_first_cells_that_a_handed_in_module_may_hide_are_not_run_again_and_again(monkeypatch, tmp_path):
+    """Is it not taken for the machine's trouble where the hand-in has a module, in whose way the course's may be?"""
+    (tmp_path / "gcnn.py").write_text("")
+    fails_at_first(monkeypatch, 3)
+    done = graded(GIVEN, answer("d4", "def D4():\n    return 8"), check("d4", CHECK_D4), files=tmp_path)
+    assert statuses(done) == {"test-d4": "not graded"}
+    assert len(done.evidence["kernel deaths"]) == 3 and not spoilt(done.evidence)
 
 
 def test_a_given_cell_that_fails_after_an_answer_is_no_trouble_of_the_machine():
@@ -193,8 +207,10 @@ def test_a_given_cell_that_fails_after_an_answer_is_no_trouble_of_the_machine():
 FULL_GPU = "raise RuntimeError('CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 16 GiB')"
 
 
-def test_a_full_gpu_is_no_mistake_of_an_answer():
-    """Is what met a full GPU, in a training or in a test, not graded and tried again, and its own error a failure?"""
+@pytest.mark.parametrize("has_one", [True, False])
+def test_a_full_gpu_is_no_mistake_of_an_answer(monkeypatch, has_one):
+    """Is what met a full GPU, in a training or in a test, not graded and tried again; and only where there is one?"""
+    monkeypatch.setattr("autograder.judge.cells.gpu_devices", lambda: ["/dev/nvidia0"] if has_one else [])
     done = graded(
         GIVEN,
         answer("c4", f"def C4():\n    {FULL_GPU}"),
@@ -204,9 +220,10 @@ def test_a_full_gpu_is_no_mistake_of_an_answer():
         cell("training", f"{FULL_GPU}\nc4cnn = 5", "train-c4cnn", "c4cnn"),
         check("c4cnn", "assert c4cnn == 5, 'wrong'"),
     )
-    assert statuses(done) == {"test-c4": "not graded", "test-d4": "failed", "test-c4cnn": "not graded"}
+    whose = "not graded" if has_one else "failed"
+    assert statuses(done) == {"test-c4": whose, "test-d4": "failed", "test-c4cnn": whose}
     assert all("CUDA out of memory" in done.outcomes[name].message for name in ("test-c4", "test-c4cnn"))
-    assert len(done.evidence["machine trouble"]) == 2 and spoilt(done.evidence)
+    assert len(done.evidence["machine trouble"]) == 2 * has_one and spoilt(done.evidence) == has_one
 
 
 def test_a_long_cell_is_not_parsed_here(monkeypatch):

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 import io
 import math
 import os
@@ -410,41 +411,85 @@ def _turned(x):
     return x.rot90(1, (-2, -1))
 
 
+SHARE = 0.5
+
+
 def _of(forward, **others):
     """A network of one layer, with a method of its own; its name and its weights are always the same."""
     torch.manual_seed(0)
-    members = {"forward": forward, "_get_name": lambda self: "Linear", **others}
+    members = {"forward": forward, "_get_name": lambda self: "Linear", "__module__": __name__, **others}
     return nn.Sequential(nn.Flatten(), type("Layer", (nn.Linear,), members)(25, 3))
+
+
+def _right(self, x):
+    return F.linear(x, self.weight, self.bias) + 0
 
 
 def test_code_that_shows_only_in_training_has_a_file_of_its_own(data, tmp_path, monkeypatch):
     """Is a training of wrong code not loaded when only the gradient differs, and loaded when only words do?"""
 
-    def right(self, x):
-        return F.linear(x, self.weight, self.bias)
-
     def with_words(self, x):
         """Say what it does."""
         # and why
-        return F.linear(x, self.weight, self.bias)
+        return F.linear(x, self.weight, self.bias) + 0
 
     def without_a_gradient(self, x):
-        return F.linear(x, self.weight.data, self.bias)
-
-    def by_a_function(self, x):
-        return _turned(x)
+        return F.linear(x, self.weight.data, self.bias) + 0
 
     monkeypatch.chdir(tmp_path)
     files = []
-    for forward in (right, with_words, without_a_gradient):
+    for forward in (_right, with_words, without_a_gradient):
         train_model(_of(forward), TINY, checkpoint=True, **data)
         files.append(len(list((tmp_path / "checkpoints").iterdir())))
     assert files == [1, 1, 2]
-    model, images = _of(right, helper=by_a_function), data["train_set"].images
-    before = own_file(model, images, {})
-    assert own_file(model, images, {}) == before
+
+
+def _by_a_function(self, x):
+    return _turned(x)
+
+
+def _by_a_number(self, x, share=0.1):
+    return F.dropout(x, SHARE + share, self.training)
+
+
+def _wrapped(inner):
+    @functools.wraps(inner)
+    def outer(self, x):
+        return inner(self, x)
+
+    return outer
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"helper": _by_a_function}, {"helper": _right}),
+        ({"helper": _wrapped(_by_a_function)}, {"helper": _wrapped(_right)}),
+        ({"helper": staticmethod(_turned)}, {"helper": staticmethod(_right)}),
+        ({"helper": property(_by_a_function)}, {"helper": property(_right)}),
+        ({"helper": functools.partial(_turned, 1)}, {"helper": functools.partial(_turned, 2)}),
+        ({"share": 0.5}, {"share": 0.25}),
+    ],
+    ids=["a method", "below a decorator", "a static method", "a property", "a part", "a number"],
+)
+def test_what_a_network_uses_belongs_to_its_code(data, before, after):
+    """Does a checkpoint's name tell apart what a network's class has, however it has it?"""
+    names = [own_file(_of(_right, **members), data["train_set"].images, {}) for members in (before, before, after)]
+    assert names[0] == names[1] != names[2]
+
+
+def test_what_a_network_uses_elsewhere_belongs_to_its_code(data, monkeypatch):
+    """Does a checkpoint's name tell when a function or a number outside of the class has changed, or a default?"""
+    images = data["train_set"].images
+    calls, reads = _of(_right, helper=_by_a_function), _of(_right, helper=_by_a_number)
+    before = [own_file(model, images, {}) for model in (calls, reads)]
+    monkeypatch.setattr(_by_a_number, "__defaults__", (0.2,))
+    assert own_file(reads, images, {}) != before[1]
+    monkeypatch.undo()
+    assert own_file(reads, images, {}) == before[1]
+    monkeypatch.setitem(globals(), "SHARE", 0.25)
     monkeypatch.setitem(globals(), "_turned", lambda x: x)
-    assert own_file(model, images, {}) != before
+    assert all(own_file(model, images, {}) != old for model, old in zip((calls, reads), before, strict=True))
 
 
 @pytest.mark.parametrize("kept", [False, True])

@@ -24,6 +24,7 @@ from typing import Any
 
 from autograder.judge.channel import Stopped, Unreadable
 from autograder.judge.proxies import Submission, arrived
+from autograder.sandbox.bubblewrap import gpu_devices
 from gcnn.measurements import recorded
 
 CELL_SECONDS = 600.0  # a test cell may take this long, training anew included
@@ -100,8 +101,8 @@ def clean(text: str, limit: int = MAX_MESSAGE) -> str:
 
 
 def gpu_was_full(message: str) -> bool:
-    """Whether an error's message says that, and nothing about the code that raised it."""
-    return _GPU_FULL.search(message[:300]) is not None
+    """Whether an error's message says that, where submissions have a GPU: then it may say nothing about their code."""
+    return bool(gpu_devices()) and _GPU_FULL.search(message[:300]) is not None
 
 
 def judge_cell(

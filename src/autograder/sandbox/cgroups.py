@@ -101,7 +101,10 @@ def parents(
         if kind == "cgroup2" and "" in membership:
             v2, top = _below(point, root, membership[""]), Path(point)
         elif kind == "cgroup":
-            for controller in {*CONTROLLERS, SHARING} & set(options.split(",")) & set(membership):
+            there = set(options.split(","))
+            # A new group of cpuset has no processors at all.
+            wanted = CONTROLLERS if "cpuset" in there else (*CONTROLLERS, SHARING)
+            for controller in set(wanted) & there & set(membership):
                 v1[controller] = _below(point, root, membership[controller])
     return v1, v2, top
 
