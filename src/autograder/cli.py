@@ -119,8 +119,9 @@ def enrol(
     May be repeated. A row of somebody who is there is known by id, e-mail, number in the LMS or, if it has no id, by
     name; it changes only what it tells. Nobody is removed.
     """
-    from autograder.collected import counted, listed, shown
+    from autograder.collected import counted, shown
     from autograder.enrolment import enrol as run
+    from autograder.words import listed
 
     done = run(_course(root, "gcnn"), roster, dry_run)
     for student, what in done.changed.items():

@@ -16,11 +16,9 @@ from nbgrader.utils import parse_utc
 from autograder.collected import (
     COUNTS,
     MOST_LISTED,
-    MOST_NAMED,
     Collected,
     HandIn,
     Problem,
-    listed,
     read_collected,
     shown,
     write_collected,
@@ -34,6 +32,7 @@ from autograder.lateness import deadline, extensions, seconds_late
 from autograder.lms import KINDS, Lms, collector
 from autograder.notebooks import ASSIGNMENT
 from autograder.roster import Roster, Unmatched, gradebook_roster, has_gradebook, normal, read_roster, share_a_word
+from autograder.words import MOST_NAMED, listed
 
 
 def _silent(iterable: Iterable, _what: str, _total: int) -> Iterable:

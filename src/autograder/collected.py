@@ -7,7 +7,6 @@ import dataclasses
 import json
 import os
 import secrets
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from autograder.spreadsheet import write_tables
 
 RECORD = "collected.json"
 MOST_LISTED = 100  # files that were not collected, in the summary
-MOST_NAMED = 12  # students in a line
 WORDS = {
     "new": "collected",
     "replaced": "replaced an earlier one",
@@ -270,13 +268,6 @@ def lines(collected: Collected) -> list[str]:
 def counted(number: int, what: str) -> str:
     """A number of things."""
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def listed(names: Iterable[str], most: int = MOST_NAMED) -> str:
-    """The first few names, and how many more there are."""
-    names = list(names)
-    more = [f"and {len(names) - most} more"] if len(names) > most else []
-    return ", ".join([*names[:most], *more])
 
 
 def summary(collected: Collected, dry_run: bool = False) -> list[str]:

@@ -4,10 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from autograder.collected import listed
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.roster import Student, gradebook_roster, read_roster
+from autograder.words import listed
 
 _FIELDS = ("first_name", "last_name", "email", "lms_user_id")  # nbgrader's
 
@@ -47,12 +47,12 @@ def enrol(course: Course, path: Path, dry_run: bool = False) -> Enrolled:
     students = roster.students
     new, changed, same = [], {}, 0
     with course.gradebook() as gradebook:
-        rows = {row.id: {name: getattr(row, name) or "" for name in _FIELDS} for row in gradebook.students}
         for student in students.values():
-            before = rows.get(student.id)
-            fields = _fields(student, before or {})
-            others = {name: was for name, was in (before or {}).items() if fields.get(name, was) != was}
-            if before is None:
+            row = known.get(student.id)
+            before = {} if row is None else _fields(row)
+            fields = _told(student, before)
+            others = {name: was for name, was in before.items() if fields.get(name, was) != was}
+            if row is None:
                 new.append(student.id)
             elif others:
                 changed[student.id] = ", ".join(
@@ -66,16 +66,23 @@ def enrol(course: Course, path: Path, dry_run: bool = False) -> Enrolled:
     return Enrolled(tuple(new), changed, same, tuple(sorted(known.keys() - students.keys())))
 
 
-def _fields(student: Student, before: Mapping[str, str]) -> dict[str, str]:
+def _fields(student: Student) -> dict[str, str]:
+    """What is known of a student, as nbgrader calls it."""
+    names = student.first_name, student.last_name
+    return dict(zip(_FIELDS, (*names, student.email, student.lms_id), strict=True))
+
+
+def _told(student: Student, before: Mapping[str, str]) -> dict[str, str]:
     """What a row tells of a student, as far as it does.
 
     A name that is the same in all is left as it was cut in two before: a table with one column for it does not say how.
     """
+    fields = _fields(student)
     first, last = student.first_name, student.last_name
     if not first and not last:
         family, comma, given = student.name.partition(",")
         first, last = (given, family) if comma else student.name.rpartition(" ")[::2]
-    fields = dict(zip(_FIELDS, (first, last, student.email, student.lms_id), strict=True))
+        fields |= {"first_name": first, "last_name": last}
     if " ".join((first, last)).split() == " ".join((before.get("first_name", ""), before.get("last_name", ""))).split():
         fields |= {"first_name": "", "last_name": ""}
     return {name: value.strip() for name, value in fields.items() if value.strip()}

@@ -32,8 +32,8 @@ from traitlets.config import Config
 
 from autograder.errors import CourseError
 from autograder.notebooks import ASSIGNMENT
+from autograder.words import listed
 
-MOST_NAMED = 12  # students in a line
 _SET_ONE = f'set one with `nbgrader db assignment add {ASSIGNMENT} --duedate="2026-12-01 18:00:00 Europe/Amsterdam"`'
 
 
@@ -98,9 +98,8 @@ def sentence(changes: Sequence[Change]) -> str:
     """What changed, in one line; an empty string for nothing."""
     if not changes:
         return ""
-    named = [f"{one.student} {one.before:.4g} → {one.after:.4g}" for one in changes[:MOST_NAMED]]
-    more = [f"and {len(changes) - MOST_NAMED} more"] if len(changes) > MOST_NAMED else []
-    return f"Penalties for being late: {len(changes)} changed ({', '.join([*named, *more])})."
+    named = listed(f"{one.student} {one.before:.4g} → {one.after:.4g}" for one in changes)
+    return f"Penalties for being late: {len(changes)} changed ({named})."
 
 
 def seconds_late(handed_in: datetime | None, due: datetime | None, extension: timedelta | None) -> float:

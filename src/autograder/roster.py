@@ -227,11 +227,12 @@ def read_roster(
             continue
         if reason and not found:
             raise CourseError(f"the roster {path}, line {row.line}: the id {own.id!r} {reason}")
-        if not reason:
-            students.append(own)
         who = own.name or own.email or own.id or own.lms_id
         strangers.append(f"{who} ({f'line {row.line}, without a usable id' if reason else f'as {own.id}'})")
-        without_id += strangers[-1:] if reason else []
+        if reason:
+            without_id.append(strangers[-1])
+        else:
+            students.append(own)
     strangers = strangers if known else []
     return Roster(students, path.name, complete=True, taken=taken, strangers=strangers, without_id=without_id)
 
@@ -340,8 +341,10 @@ def gradebook_roster(course: Course, taken: Iterable[str] = ()) -> Roster:
     if has_gradebook(course):
         with course.gradebook() as gradebook:
             for row in gradebook.students:
-                name = " ".join(filter(None, (row.first_name, row.last_name)))
-                students.append(Student(row.id, name, row.email or "", row.lms_user_id or ""))
+                first, last = row.first_name or "", row.last_name or ""
+                name = " ".join(filter(None, (first, last)))
+                known = row.email or "", row.lms_user_id or ""
+                students.append(Student(row.id, name, *known, first_name=first, last_name=last))
     return Roster(students, "the gradebook", complete=False, taken=taken)
 
 

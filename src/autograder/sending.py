@@ -23,7 +23,7 @@ from typing import Any
 from nbgrader.converters import GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 
-from autograder.collected import Collected, HandIn, listed, read_collected, shown
+from autograder.collected import Collected, HandIn, read_collected, shown
 from autograder.course import Course, alembic_on_path
 from autograder.errors import CourseError
 from autograder.exercises import EXERCISES
@@ -33,6 +33,7 @@ from autograder.marks import Marks, read_marks
 from autograder.notebooks import ASSIGNMENT
 from autograder.report import exercise_of
 from autograder.standing import behind, sentences
+from autograder.words import listed
 from autograder.workers import cores
 
 FEW = 60  # pages that one process writes in the time that others take to start

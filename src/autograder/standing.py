@@ -14,11 +14,12 @@ from typing import Any
 import nbformat
 from nbgrader.coursedir import CourseDirectory
 
-from autograder.collected import listed, shown
+from autograder.collected import shown
 from autograder.current import EVIDENCE, version
 from autograder.notebooks import ASSIGNMENT
 from autograder.pending import Pending
 from autograder.versions import tests_version
+from autograder.words import listed
 
 HAND_IN = "the newest hand-in is not graded: run `autograder grade`"
 TESTS = "graded by an earlier version of the tests: run `autograder grade`"

@@ -86,7 +86,10 @@ def _imports(code: str) -> dict[str, str]:
 
 def _is_changed(stub: NotebookNode, given: NotebookNode | None, known: Collection[str]) -> bool:
     """Whether a student changed one of the course's cells. That an instructor did, and set a URL, say, is no change."""
-    return given is not None and fingerprint(given.source) not in {fingerprint(stub.source), *known}
+    if given is None or given.source == stub.source:
+        return False
+    own = fingerprint(given.source)
+    return own != fingerprint(stub.source) and own not in known
 
 
 def _own_imports(stub: NotebookNode, given: NotebookNode | None, known: Collection[str]) -> list[NotebookNode]:

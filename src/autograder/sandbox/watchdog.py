@@ -93,9 +93,9 @@ class Watchdog:
         """
         until = time.monotonic() + within
         while True:
-            start, before = time.monotonic(), _cpu_seconds(_tree(self._first))
+            start, before = time.monotonic(), sum(map(_cpu_seconds, _tree(self._first)))
             self._over.wait(REST_WINDOW)
-            used = _cpu_seconds(_tree(self._first)) - before
+            used = sum(map(_cpu_seconds, _tree(self._first))) - before
             if self._over.is_set() or used <= RESTING * (time.monotonic() - start):
                 return True
             if time.monotonic() > until:
@@ -124,14 +124,15 @@ class Watchdog:
 
     def _look(self) -> None:
         limits = self._limits
-        tasks, memory = 0, 0
+        tasks, memory, cpu = 0, 0, 0.0
         tree = _tree(self._first)
         for process in tree:
             with contextlib.suppress(psutil.Error), process.oneshot():
                 tasks += process.num_threads()
                 memory += _memory(process)
+                cpu += _cpu_seconds(process)
         evidence = self._evidence
-        evidence.cpu_seconds = max(evidence.cpu_seconds, self._before[1] + _cpu_seconds(tree))
+        evidence.cpu_seconds = max(evidence.cpu_seconds, self._before[1] + cpu)
         self._account(memory)
         if evidence.wall_seconds > limits.submission_seconds:
             self.kill(f"time limit of {limits.submission_seconds:,.0f} s exceeded")
@@ -174,13 +175,11 @@ def _alive(process: psutil.Process) -> bool:
     return False
 
 
-def _cpu_seconds(tree: list[psutil.Process]) -> float:
-    """What these processes, and those of their children that have ended, have used of processors until now."""
-    seconds = 0.0
-    for process in tree:
-        with contextlib.suppress(psutil.Error):
-            seconds += sum(process.cpu_times()[:4])
-    return seconds
+def _cpu_seconds(process: psutil.Process) -> float:
+    """What a process, and those of its children that have ended, have used of processors until now."""
+    with contextlib.suppress(psutil.Error):
+        return sum(process.cpu_times()[:4])
+    return 0.0
 
 
 def _memory(process: psutil.Process) -> int:
