@@ -9,8 +9,10 @@ Each seed draws new weights and another order. The trainings run one after the o
 the whole machine; with ``--untimed`` they run side by side, a core each, and their seconds are not kept. Each is kept
 with the project (see `trainings.py`): the same command goes on where it or another machine stopped, and writes what is
 there when it is interrupted. ``accuracy.…`` is on the public test digits; ``seconds.…`` is the whole call of
-`train_model`, on the machine on which most were timed; ``mistaken.…`` counts the digits of two classes that were taken
-for each other, for the pairs of classes that were so most often. Writes a file for each network,
+`train_model`, a row for each machine, the one on which most were timed first, with the peak of its matrix products
+beside the trainings; those that the file had of a machine stay until as many are timed there anew. ``mistaken.…``
+counts the digits of two classes that were taken for each other, for the pairs of classes that were so most often.
+Writes a file for each network,
 ``benchmarks/results/BUDGET_NETWORK.json``, so that one can be measured without the others; with ``--official``
 ``BUDGET_NETWORK_official.json``.
 """
@@ -18,7 +20,9 @@ for each other, for the pairs of classes that were so most often. Writes a file 
 import argparse
 import collections
 import functools
+import json
 import os
+import statistics
 import sys
 
 import networks
@@ -32,7 +36,37 @@ from gcnn.budgets import BUDGETS
 NETWORKS, SEEDS, PAIRS = ("c4cnn_bn", "d4cnn"), 5, 3
 
 
-def rows(network: str, budget: str, done: list[dict[str, object]], official: bool = False) -> list[dict[str, object]]:
+def timings(name: str, done: list[dict[str, object]], earlier: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Rows of the seconds, one for each machine, that with the most trainings first.
+
+    Args:
+        name: of the first row; the others' have a number after it.
+        done: what came out of each training.
+        earlier: rows of seconds that were written before. Each stays until its machine has timed as many.
+    """
+    found = {row["machine"]: row for row in earlier}
+    timed = collections.defaultdict(list)
+    for one in done:
+        if "seconds" in one:
+            timed[one["on"]].append(one)
+    for machine, ones in timed.items():
+        if machine in found and found[machine]["spread"]["n"] > len(ones):
+            continue
+        row = results.over_seeds(name, [one["seconds"] for one in ones], f"seconds of train_model, {machine}")
+        peaks = [one["gflops"] for one in ones if "gflops" in one]
+        found[machine] = {**row, "machine": machine, "made": max(one["made"] for one in ones)}
+        found[machine]["gflops"] = round(statistics.mean(peaks)) if peaks else None
+    ordered = sorted(found.values(), key=lambda row: row["spread"]["n"], reverse=True)
+    return [{**row, "name": f"{name}.{place}" if place else name} for place, row in enumerate(ordered)]
+
+
+def rows(
+    network: str,
+    budget: str,
+    done: list[dict[str, object]],
+    official: bool = False,
+    earlier: list[dict[str, object]] | None = None,
+) -> list[dict[str, object]]:
     """A network's figures.
 
     Args:
@@ -40,17 +74,14 @@ def rows(network: str, budget: str, done: list[dict[str, object]], official: boo
         budget: of `gcnn.budgets.BUDGETS`.
         done: what came out of each training, at least one.
         official: whether it was on the official digits.
+        earlier: the rows that were written before; those of seconds are kept, see `timings`.
     """
     end, digits = f"{network}.{budget}{'.official' * official}", f"{'official' if official else 'public'} test digits"
     accuracies = [one["accuracy"] for one in done]
     found = [results.over_seeds(f"accuracy.{end}", accuracies, f"percent of the {digits}")]
     found[0]["machines"] = dict(collections.Counter(one["on"] for one in done))
-    timed = [one for one in done if "seconds" in one]
-    if timed:
-        machine, _ = collections.Counter(one["on"] for one in timed).most_common(1)[0]
-        values = [one["seconds"] for one in timed if one["on"] == machine]
-        unit = "seconds of train_model"
-        found.append({**results.over_seeds(f"seconds.{end}", values, unit), "machine": machine})
+    seconds = f"seconds.{end}"
+    found += timings(seconds, done, [row for row in earlier or [] if row["name"].startswith(seconds)])
     counts = [one["mistaken"] for one in done]
     for pair, _ in sum(map(collections.Counter, counts), collections.Counter()).most_common(PAIRS):
         values = [float(count.get(pair, 0)) for count in counts]
@@ -87,11 +118,12 @@ def main() -> None:
         done = [kept[one.key] for one in trainings if one.network == network and one.key in kept]
         if not done:
             continue
-        made = rows(network, arguments.budget, done, arguments.official)
+        file = results.FOLDER / f"{arguments.budget}_{network}{'_official' * arguments.official}.json"
+        earlier = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.is_file() else []
+        made = rows(network, arguments.budget, done, arguments.official, earlier)
         for row in made:
             console.print(f"{row['name']}: {row['value']} {row['unit']}, {row['spread']['values']}")
-        name = f"{arguments.budget}_{network}{'_official' * arguments.official}.json"
-        results.write(results.FOLDER / name, "benchmarks/record.py", made)
+        results.write(file, "benchmarks/record.py", made)
     sys.exit(stopped or None)
 
 

@@ -1,4 +1,4 @@
-"""What all benchmarks share: a figure's row, and the file in which a benchmark leaves its rows.
+"""What all benchmarks share: a figure's row, the machine it is of, and the file in which a benchmark leaves its rows.
 
 The format is the same for all of them, so that `benchmarks/figures.py` can show any.
 """
@@ -11,6 +11,7 @@ import re
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -41,6 +42,24 @@ def machine() -> dict[str, object]:
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "numbers": "bfloat16" if rounds("auto") else "float32",
     }
+
+
+def peak(dtype: torch.dtype, device: str = "cpu") -> float:
+    """Operations a second of the best of some products of two square matrices."""
+    n, best = 256, 0.0
+    while True:
+        a = torch.randn(n, n, device=device, dtype=dtype)
+        for _ in range(12):
+            start = time.perf_counter()
+            a @ a
+            if device == "cuda":
+                torch.cuda.synchronize()
+            seconds = time.perf_counter() - start
+            best = max(best, 2 * n**3 / seconds)
+        n *= 2
+        # Larger products are nearer to the peak, but a format that a processor only imitates takes minutes for one.
+        if n > (8192 if device == "cuda" else 2048) or 8 * seconds > 1:
+            return best
 
 
 def write(path: Path, script: str, rows: list[dict[str, object]], **versions: str) -> None:

@@ -133,7 +133,9 @@ the whole process held, PyTorch and the digits included, or the GPU's tensors.
 RECORD = """\
 The budget `record` (`python benchmarks/record.py`), on the public test digits. The aim was at least 98.0 % on average
 for C4CNN with normalisation, within ten minutes on two cores, and no less for D4CNN. Brackets: the smallest and largest
-seed. The last column counts, over 5,000 digits, those of two classes that were taken for each other most often.
+seed. The seconds have their processor with them, how many trainings were timed, and what its matrix products reached
+just before and after, where that was measured: a processor that is shared with others is slower on some days. The last
+column counts, over 5,000 digits, those of two classes that were taken for each other most often.
 
 D4CNN misses the aim by its construction, not by its training: the same recipe brings C4CNN, which has no normalisation
 either, to 98 %. What is invariant to reflections cannot tell a digit from its mirror image, and a mirrored 2 looks like
@@ -249,6 +251,12 @@ def spread_of(row: dict[str, object]) -> str:
     return f"{row['spread']['min']:.2f} … {row['spread']['max']:.2f}"
 
 
+def timed(row: dict[str, object]) -> str:
+    """A machine's seconds, with what its matrix products reached just then."""
+    peak = f", {number(row['gflops'] / 1000)} TFLOP/s" if row.get("gflops") else ""
+    return f"{number(row['value'])} ({row['machine'].partition(',')[0]}, n {row['spread']['n']}{peak})"
+
+
 def record(results: list[dict[str, object]]) -> str:
     """Long trainings: accuracy, seconds, and which digits were mistaken for each other."""
     lines = []
@@ -259,9 +267,9 @@ def record(results: list[dict[str, object]]) -> str:
         seeds = str(rows.rows[f"accuracy.{end}"]["spread"]["n"])
         pairs = [name for name in rows.rows if name.startswith(f"mistaken.{end}.")]
         mistaken = "; ".join(f"{pair[-3:].replace('_', ' and ')}: {rows.text(pair)}" for pair in pairs) or "–"
-        accuracy, seconds = (rows.rows.get(f"{what}.{end}") for what in ("accuracy", "seconds"))
+        accuracy = rows.rows[f"accuracy.{end}"]
         percent = f"{accuracy['value']:.2f} ({spread_of(accuracy)})"
-        time = f"{number(seconds['value'])} (n {seconds['spread']['n']})" if seconds else "–"
+        time = "; ".join(timed(row) for name, row in rows.rows.items() if name.startswith(f"seconds.{end}")) or "–"
         lines.append([NETWORKS[network], seeds, percent, time, mistaken])
     lines.sort(key=lambda line: [*NETWORKS.values()].index(line[0]))
     return table(["network", "seeds", "percent right", "seconds", "mistaken for each other"], lines)

@@ -149,6 +149,19 @@ def _hidden(seed: int) -> SimpleNamespace:
     return SimpleNamespace(images=images, labels=labels)
 
 
+def _timed(one: Training) -> dict[str, object]:
+    """What came out of a training that has the machine to itself, and what the machine could do just then.
+
+    A machine in a data centre shares its processors with others, and one training takes much longer on one day than on
+    another. "gflops" is the peak of its matrix products in the convolutions' format: the lower of before and after.
+    """
+    dtype = torch.bfloat16 if rounds(one.precision) else torch.float32
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    before = results.peak(dtype, device)
+    figures = one.run()
+    return {**figures, "gflops": round(min(before, results.peak(dtype, device)) / 1e9)}
+
+
 def _one_thread() -> None:
     torch.set_num_threads(1)
 
@@ -180,7 +193,7 @@ def measured(
     kept = Kept(done)
     missing = [one for one in trainings if one.key not in kept or (not processes and "seconds" not in kept[one.key])]
     columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    found = _side_by_side(missing, processes) if processes else ((one, one.run()) for one in missing)
+    found = _side_by_side(missing, processes) if processes else ((one, _timed(one)) for one in missing)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=len(missing))
         for number, (one, figures) in enumerate(found, 1):

@@ -50,7 +50,9 @@ def made_up_record():
         {"name": name, "value": sum(v) / len(v), "spread": {"n": len(v), "min": min(v), "max": max(v)}}
         for name, v in values.items()
     ]
-    return {"rows": rows}
+    rows[1]["machine"] = "a processor, 2 threads, bfloat16"
+    other = {"value": 1234.0, "machine": "another, 2 threads, bfloat16", "gflops": 540, "spread": {"n": 1}}
+    return {"rows": [*rows, {"name": "seconds.d4cnn.record.1", **other}]}
 
 
 def test_page_shows_the_figures(benchmarks):
@@ -66,7 +68,8 @@ def test_page_shows_the_figures(benchmarks):
     assert any(line.startswith("| C4CNN | ours | 30.6 (") and "6.12" in line and "43.2 %" in line for line in lines)
     assert "| C4CNN | 4 | `standard` | 60 | 95.4 |" in lines
     assert any(line.startswith("| 50 | × 1 | 8 |") and "123" in line for line in lines)
-    assert "| D4CNN | 2 | 97.00 (96.50 … 97.50) | 612 (n 1) | 2 and 5: 31 |" in lines
+    seconds = "612 (a processor, n 1); 1,234 (another, n 1, 0.54 TFLOP/s)"
+    assert f"| D4CNN | 2 | 97.00 (96.50 … 97.50) | {seconds} | 2 and 5: 31 |" in lines
     assert "| D4CNN | – | 97.00 (96.50 … 97.50), 2 |" in lines
     assert "every figure is in float32" in text
     assert "C4CNN 60 s to 95.4 %" in text.partition("](pictures/accuracy_against_seconds.png)")[0]

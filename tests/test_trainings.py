@@ -53,11 +53,11 @@ def test_seconds_are_measured_where_they_are_asked_for(quiet, tmp_path):
 
 
 def test_seconds_of_different_machines_are_not_mixed():
-    """Are all seeds counted for the accuracy, and for the seconds those of the machine that timed most?"""
+    """Are all seeds counted for the accuracy, and for the seconds each machine's own, that which timed most first?"""
     import record
 
     def one(accuracy, on, **more):
-        return {"accuracy": accuracy, "on": on, "mistaken": {"2_5": 3}, **more}
+        return {"accuracy": accuracy, "on": on, "mistaken": {"2_5": 3}, "made": "2026-01-02", **more}
 
     done = [one(98.0, "a", seconds=10.0), one(97.0, "b", seconds=30.0), one(96.0, "b", seconds=40.0), one(99.0, "c")]
     rows = {row["name"]: row for row in record.rows("d4cnn", "record", done)}
@@ -65,4 +65,31 @@ def test_seconds_of_different_machines_are_not_mixed():
     assert rows["accuracy.d4cnn.record"]["machines"] == {"a": 1, "b": 2, "c": 1}
     assert rows["seconds.d4cnn.record"]["spread"]["values"] == [30.0, 40.0]
     assert rows["seconds.d4cnn.record"]["machine"] == "b"
+    assert rows["seconds.d4cnn.record.1"]["value"] == 10 and rows["seconds.d4cnn.record.1"]["machine"] == "a"
     assert rows["mistaken.d4cnn.record.2_5"]["value"] == 3
+
+
+def test_seconds_that_were_written_stay_until_as_many_are_measured_anew():
+    """Does a row of five timed trainings outlive one more on its machine, and not five more?"""
+    import record
+
+    def one(seconds, on="a"):
+        return {"accuracy": 98.0, "on": on, "mistaken": {}, "made": "2026-03-04", "seconds": seconds, "gflops": 500}
+
+    five = record.rows("d4cnn", "record", [one(value) for value in (1.0, 2.0, 3.0, 4.0, 5.0)])
+    again = record.rows("d4cnn", "record", [one(50.0), one(70.0, on="b")], earlier=five)
+    values = {row["name"]: row["spread"]["values"] for row in again if row["name"].startswith("seconds")}
+    assert values == {"seconds.d4cnn.record": [1, 2, 3, 4, 5], "seconds.d4cnn.record.1": [70]}
+    anew = record.rows("d4cnn", "record", [one(50.0)] * 5, earlier=again)
+    values = {row["name"]: row["spread"]["values"] for row in anew if row["name"].startswith("seconds")}
+    assert values == {"seconds.d4cnn.record": [50] * 5, "seconds.d4cnn.record.1": [70]}
+    assert {row["gflops"] for row in anew if row["name"].startswith("seconds")} == {500}
+
+
+def test_a_timed_training_knows_what_the_machine_could_do(quiet, tmp_path):
+    """Does a training that was timed have the machine's peak beside it, and one among others neither?"""
+    from trainings import Training, measured
+
+    one = Training("plain_cnn", "none", 0)
+    assert measured([one], quiet, done=tmp_path / "timed.jsonl")[one]["gflops"] > 0
+    assert not {"gflops", "seconds"} & {*measured([one], quiet, processes=1, done=tmp_path / "beside.jsonl")[one]}
