@@ -1576,7 +1576,7 @@ if not GRADING:
 
 # %% [markdown]
 r"""
-How far is each network from invariant at *every* angle? The error below is the largest change of the answer, divided by its largest value, for the worst of eight digits.
+How far is each network from invariant at *every* angle? The error below is the largest change of an answer among eight digits, divided by the largest value among their answers.
 *Predict: where does the error fall to rounding, for which networks? What happens at 45°, and could more training change it?*
 """
 
@@ -1586,8 +1586,8 @@ if not GRADING:
 
 # %% [markdown]
 r"""
-At multiples of 90° the error of `C4CNN` and `IsotropicCNN` is rounding, trained or not: that is built in. In between nothing is built in, and pixels are interpolated besides. Training on digits at all angles makes the error there
-smaller, but never zero.
+At multiples of 90° the error of `C4CNN` and `IsotropicCNN` is rounding, trained or not: that is built in. In between nothing is built in, and pixels are interpolated besides. Training on digits at all angles makes the
+*class* mostly the same there; the numbers never agree, however long it trains. (A network that was not trained may even have the smaller error: it hardly tells one digit from another.)
 
 **Six or nine?** A network that is invariant under half turns gives a 6 and the same 6 turned by 180° the same answer: it cannot use which way up the digit stands. *Predict: will it take every other 6 for a 9? What
 could still tell them apart?* The last two sixes and the last two nines are those that the network finds most like the other.
@@ -1683,7 +1683,7 @@ r"""
 *Goal: write a normalisation with running statistics that treats all orientations alike · about 20 minutes · medium*
 
 Write the layer for feature maps `(B, num_features, 4, H, W)`. Like PyTorch's own layers it has the parameters `weight` (ones at first) and `bias` (zeros), and the
-buffers `running_mean` (zeros), `running_var` (ones), each of shape `(num_features,)`, and `num_batches_tracked`, one integer, 0 at first, that counts the batches seen in training mode. Its `state_dict()` holds these five and no others.
+buffers `running_mean` (zeros), `running_var` (ones), each of shape `(num_features,)`, and `num_batches_tracked`, a single integer without axes (0 at first), that counts the batches seen in training mode. Its `state_dict()` holds these five and no others.
 
 *Hint: `self.register_buffer(name, tensor)` makes a tensor part of the module without training it. `self.training` says which mode the module is in.*
 """

@@ -148,6 +148,24 @@ def test_a_forgotten_bias_false_is_named_however_it_fails(key, bias, answers, re
     assert [one.key for one in found.finding.causes] == ["no-bias-case"], found
 
 
+@pytest.mark.parametrize("key", ["lifting-conv", "group-conv"])
+def test_an_error_for_want_of_a_bias_is_not_explained_by_another_mistake(key, answers, report):
+    """Is what is said to give the headline's error what gives it, where the filters are wrong as well?"""
+    old, turned = f"None if self.bias is None else {WITHOUT_A_CASE[0]}", "(self.weight, s)"
+    assert old in answers[key] and turned in answers[key]
+    code = answers[key].replace(old, WITHOUT_A_CASE[0]).replace(turned, "(self.weight, -s)")
+    found = report(key, code)
+    assert "NoneType" in str(found), found
+    assert [one.key for one in found.finding.causes] == ["no-bias-case"], found
+
+
+@pytest.mark.parametrize("key", ["lifting-conv", "group-conv", "d4-lifting-conv", "d4-group-conv"])
+def test_a_bank_and_a_bias_in_a_list_are_right(key, answers, report):
+    """Is an answer that returns a list for a tuple right, as it is for the tests?"""
+    assert "return bank, bias" in answers[key]
+    assert report(key, answers[key].replace("return bank, bias", "return [bank, bias]")).ok
+
+
 def test_filters_that_are_wrong_in_one_size_are_no_matter_of_the_bias(answers, report):
     """Is a mistake that shows only in the layer with kernel size 5, which has no bias, not blamed on the bias?"""
     old = "rotate(self.weight, s)"
@@ -210,6 +228,47 @@ def test_a_network_written_in_another_way_is_understood_by_its_layers(report):
     )
     assert [cause.key for cause in found.finding.causes] == ["pool-stride"]
     assert "layer 2, a GroupConv2d, gets (8, 4, 33, 33)" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("key", "old", "new", "foreign"),
+    [
+        (
+            "c4cnn",
+            "        self.features =",
+            "        layers[-3] = nn.Conv3d(64, 128, 3)\n        self.features =",
+            "a Conv3d",
+        ),
+        (
+            "isotropic-cnn",
+            "        self.features =",
+            "        layers[-3] = nn.Conv2d(64, 128, 3)\n        self.features =",
+            "a Conv2d",
+        ),
+    ],
+)
+def test_a_foreign_layer_is_not_called_the_first(key, old, new, foreign, answers, report):
+    """Is a layer that the network does not have named without a number, as those before it may not have been seen?"""
+    assert old in answers[key]
+    found = str(report(key, answers[key].replace(old, new)))
+    assert f"one of the layers that run is {foreign}, which this network does not have" in found, found
+
+
+@pytest.mark.parametrize("key", ["c4cnn", "isotropic-cnn", "c4cnn-bn", "d4cnn"])
+def test_dropout_is_not_only_called_a_gradient_cut_off(key, answers, report):
+    """Is a student who drops features while training told to look for that?"""
+    old = "self.classifier(self.features(x).flatten(1))"
+    assert old in answers[key]
+    found = report(key, answers[key].replace(old, f"self.classifier(F.dropout({old[16:-1]}, 0.5, self.training))"))
+    assert not found.ok and "random" in str(found) and "dropout" in found.bigger_hint, found
+
+
+def test_the_hint_on_one_half_of_d4_is_about_halves(answers, report):
+    """Is a student whose mirrored half alone moves the wrong way sent to compare the halves?"""
+    old = "mirrored.roll(r, -3)"
+    assert old in answers["d4-action"]
+    found = report("d4-action", answers["d4-action"].replace(old, "mirrored.roll(-r, -3)"))
+    assert "half" in str(found) and "(1, 0)" in found.hint, found
 
 
 def test_what_is_not_written_yet_is_called_so(report):

@@ -126,6 +126,17 @@ def test_a_network_says_up_to_where_it_is_right(written, report):
     assert "up to layer 1 all is right" in str(report(one.exercise, one.source))
 
 
+def test_axes_that_are_not_swapped_are_not_called_so(answers, report, unknown):
+    """Is a bank whose pixels turn with the input's orientation named as swapped only if all of it is?"""
+    old = "[rotate_p4(self.weight, s) for s in range(4)]"
+    assert old in answers["group-conv"]
+    row = "torch.stack([rotate(self.weight[:, :, {}], t) for t in range(4)], dim=2)"
+    for source, swapped in (("(t - s) % 4", False), ("(s - t) % 4", True)):
+        code = answers["group-conv"].replace(old, f"[{row.format(source)} for s in range(4)]")
+        found = report("group-conv", code)
+        assert not found.ok and ("swapped-group-axes" in [one.key for one in found.finding.causes]) == swapped, found
+
+
 def test_what_cannot_be_read_is_not_named(answers, report, unknown):
     """Is nothing said of filters that are no turned weights, but that they are none?"""
     mixed = answers["lifting-conv"].replace(TURNS, "self.weight + rotate(self.weight, s) for s in range(4)")

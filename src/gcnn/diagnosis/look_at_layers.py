@@ -65,7 +65,7 @@ def _convolution(watch: Watch, make: Callable[..., nn.Module], name: str, x: tor
     watch.look(f"two calls of {name} with the same input", "twice", twice)
     torch.random.set_rng_state(before[1])
     y = watch.look(f"the output of {name} for an input of shape {tuple(x.shape)}", f"output{spare}", lambda: layer(x))
-    if not isinstance(y, torch.Tensor) or not isinstance(built, (tuple, torch.Tensor)):
+    if not isinstance(y, torch.Tensor) or not isinstance(built, (tuple, list, torch.Tensor)):
         return
 
     def again() -> torch.Tensor:

@@ -56,6 +56,8 @@ def first_difference(got: list[Step], right: list[Step], reached: int | None = N
     for number, (mine, its) in enumerate(zip(got, right, strict=False), start=1):
         if _is_unasked_norm(mine, right):  # the student's own layers before it may not have been seen to run
             return (f"one of the layers that run is {_a(mine)}; no normalisation is expected",)
+        if mine.kind not in {step.kind for step in right}:  # nor may they here
+            return (f"one of the layers that run is {_a(mine)}, which this network does not have",)
         if mine.kind != its.kind:
             return (f"layer {number} that runs is {_a(mine)}; {_a(its)} is expected there",)
         if mine.shape != its.shape:

@@ -93,7 +93,8 @@ def _of_group_bank(parts: Parts) -> str:
     planes = _planes(parts)
     if planes is None:
         swapped = tuple(zip(*parts, strict=True))
-        return "swapped-group-axes" if _planes(swapped) == _right(order) else ""
+        moved = order == 8 or [_shift(row) for row in swapped] == [0, 1, 2, 3]
+        return "swapped-group-axes" if moved and _planes(swapped) == _right(order) else ""
     plane = _of_planes(planes)
     shifts = [_shift(row) for row in parts]
     still = shifts == [0] * order

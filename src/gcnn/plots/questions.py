@@ -64,7 +64,7 @@ def equivariance_against_angle(layers: Mapping[str, nn.Module], images: torch.Te
 
     Args:
         layers: networks or layers by name, from ``(N, C, H, H)``; each computes in its own dtype.
-        images: ``(N, C, H, H)``, N up to 64; the figure shows the worst of them.
+        images: ``(N, C, H, H)``, N up to 64; differences and values are the largest among all of them.
 
     Raises:
         ValueError: images of another shape, or outputs of another one.
