@@ -419,13 +419,16 @@ def demo(
 @app.command()
 def secret(root: Root = Path(".")) -> None:
     """Create the course's secret, from which hidden tests draw their inputs. Once per course; keep it to yourself."""
-    from autograder.secret import SECRET_NAME, create_secret
+    from autograder.secret import SECRET_NAME, create_secret, read_secret
 
     path = root / SECRET_NAME
     try:
         create_secret(path)
     except FileExistsError as error:
+        read_secret(root)  # says what to do if it is empty
         raise CourseError(f"{path} is there already; another one would change what later gradings draw") from error
+    except OSError as error:
+        raise CourseError(f"{path} could not be written: {error.strerror}") from error
     console.print(f"{path} is made. Back it up; never commit it.")
 
 
@@ -485,7 +488,7 @@ def doctor(root: Root = Path(".")) -> None:
     from autograder.course import CONFIG, Course, alembic_on_path
     from autograder.sandbox.doctor import Row
     from autograder.sandbox.doctor import doctor as examine
-    from autograder.secret import secret_file
+    from autograder.secret import read_secret, secret_file
 
     table = Table("", "what", "found", "to do", box=None, pad_edge=False)
     with alembic_on_path():  # as every command here has it
@@ -494,7 +497,12 @@ def doctor(root: Root = Path(".")) -> None:
         course = Course(root)
         found = secret_file(course.root)
         if found is not None:
-            rows.append(Row("secret", True, str(found)))
+            try:
+                read_secret(course.root)
+                rows.append(Row("secret", True, str(found)))
+            except CourseError as error:
+                what, _, todo = str(error).partition(". ")
+                rows.append(Row("secret", False, what, todo))
         elif course.handed_in():
             rows.append(Row("secret", False, "there is none", NO_SECRET))
         try:

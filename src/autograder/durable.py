@@ -55,7 +55,7 @@ def sync(path: Path) -> None:
     Raises:
         OSError: the disk is full or damaged.
     """
-    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         os.fsync(file)
     except OSError as error:

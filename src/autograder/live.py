@@ -20,6 +20,7 @@ from rich.prompt import Confirm
 from rich.table import Table
 from rich.text import Text
 
+from autograder.collected import shown
 from autograder.pipeline import FAILED, HELD, LANDED, NOTHING, SKIPPED, Change, Event, Grading
 
 SHOWN = 8  # lines of what was graded last
@@ -28,7 +29,7 @@ QUIET_SECONDS = 60  # without a terminal, a sign of life after this time without
 
 def _sentence(event: Event, maximum: float) -> Text:
     """An event in a line; a student's id is text, whatever it holds."""
-    line = Text(event.student[:60])
+    line = Text(shown(event.student)[:60])
     if event.kind == SKIPPED:
         return line.append(" is unchanged", "dim")
     if event.kind == FAILED:
@@ -77,7 +78,7 @@ class _View:
         running = Table.grid(padding=(0, 2))
         now = time.monotonic()
         for student, since in list(self.grading.workers.at_work().items())[:SHOWN]:
-            running.add_row(Text("▸ " + student[:60], "cyan"), Text(f"{now - since:.0f} s", "dim"))
+            running.add_row(Text("▸ " + shown(student)[:60], "cyan"), Text(f"{now - since:.0f} s", "dim"))
         return Group(self.progress, Text(self.numbers()), running, *self.last)
 
 
@@ -119,20 +120,20 @@ def _print_lines(events: Iterable[Event], view: _View, console: Console) -> None
 
 def show_changes(changes: Sequence[Change], console: Console) -> None:
     """Show who gained or lost what."""
-    shown = Table("student", "test", "before", "now", "change", box=None, pad_edge=False, header_style="bold")
+    rows = Table("student", "test", "before", "now", "change", box=None, pad_edge=False, header_style="bold")
     by_student: dict[str, float] = {}
     for change in changes:
         before, after = ("not graded" if points is None else f"{points:g}" for points in (change.before, change.after))
         difference = (change.after or 0.0) - (change.before or 0.0)
         by_student[change.student] = by_student.get(change.student, 0.0) + difference
         colour = "green" if difference > 0 else "red" if difference < 0 else "yellow"
-        row = (change.student[:40], change.test, before, after)
+        row = (shown(change.student)[:40], change.test, before, after)
         what = "stays: by hand" if change.overruled else f"[{colour}]{difference:+g}[/]"
-        shown.add_row(*(escape(cell) for cell in row), what)
+        rows.add_row(*(escape(cell) for cell in row), what)
     if not changes:
         console.print("No student's points are others than before.")
         return
-    console.print(shown)
+    console.print(rows)
     gained = [difference for difference in by_student.values() if difference > 0]
     lost = [difference for difference in by_student.values() if difference < 0]
     console.print(

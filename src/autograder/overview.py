@@ -18,7 +18,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from autograder import charts, findings
+from autograder import charts, durable, findings
 from autograder.classroom import (
     FINAL,
     LEFT_OUT,
@@ -91,12 +91,7 @@ def write_report(course: Course, path: Path) -> Classroom:
     """
     classroom = read_classroom(course)
     page = render(classroom, path.parent)
-    new = path.with_name(f".{path.name}.new")
-    try:
-        new.write_text(page, encoding="utf-8")
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+    durable.write(path, page)
     return classroom
 
 

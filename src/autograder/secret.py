@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
 
+from autograder import durable
+from autograder.errors import CourseError
+
 SECRET_NAME = ".course-secret"
 PUBLIC_SECRET = "a fixed secret for tests and the demo: a course that counts makes its own with `make secret`"
 
@@ -27,9 +30,17 @@ def create_secret(path: Path) -> None:
 
     Raises:
         FileExistsError: there is one; another would change what every later grading draws.
+        OSError: it cannot be written; then none is there.
     """
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_hex(32) + "\n")
+        try:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            path.unlink()
+            raise
+    durable.sync(path.parent)
 
 
 def read_secret(here: Path | None = None) -> str:
@@ -37,11 +48,19 @@ def read_secret(here: Path | None = None) -> str:
 
     Raises:
         OSError: ``$GCNN_COURSE_SECRET`` names a file that cannot be read.
+        CourseError: the file is empty: whoever guesses that knows what is drawn.
     """
     if (text := _handed_over.get()) is not None:
         return text
     path = secret_file(here)
-    return PUBLIC_SECRET if path is None else path.read_text().strip()
+    if path is None:
+        return PUBLIC_SECRET
+    if not (text := path.read_text().strip()):
+        raise CourseError(
+            f"{path} is empty, and anybody can compute what hidden tests draw from nothing. Put the course's secret "
+            "back from where you keep a copy; if there never was one, remove the file and run `autograder secret`"
+        )
+    return text
 
 
 @contextlib.contextmanager

@@ -8,12 +8,10 @@ import contextlib
 import dataclasses
 import functools
 import logging
-import os
 import re
-import secrets
 import shutil
 import zipfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -23,6 +21,7 @@ from typing import Any
 from nbgrader.converters import GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 
+from autograder import durable
 from autograder.collected import Collected, HandIn, read_collected, shown
 from autograder.course import Course, alembic_on_path
 from autograder.errors import CourseError
@@ -97,7 +96,7 @@ class _Converter(GenerateFeedback):
         names = resources["nbgrader"]
         folder = Path(self._format_dest(names["assignment"], names["student"]))
         folder.mkdir(parents=True, exist_ok=True)
-        with _replacing(folder / f"{names['notebook']}.html") as part:
+        with durable.replacing(folder / f"{names['notebook']}.html") as part:
             part.write_text(output, encoding="utf-8")
             part.chmod(int(str(self.permissions), 8))
         # By the first nbgrader knows, without --force, which pages are older than their submissions; by the second its
@@ -106,17 +105,6 @@ class _Converter(GenerateFeedback):
             file = Path(self._format_source(names["assignment"], names["student"]), name)
             if file.is_file():
                 shutil.copyfile(file, folder / name)
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A path beside this one, which takes its place once it is written."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def page_of(course: Course, student: str) -> Path:
@@ -268,7 +256,7 @@ def pack(course: Course, students: Collection[str], path: Path) -> int:
     names = entry_names(course, pages)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        with durable.replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
             for student, page in pages.items():
                 entry = zipfile.ZipInfo(names[student], _EARLIEST)
                 entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16

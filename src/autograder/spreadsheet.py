@@ -3,13 +3,14 @@
 Names and ids are a stranger's text. A number is written as one only where the caller gives a number.
 """
 
+import contextlib
 import csv
 import os
 import re
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from autograder import durable
 from autograder.errors import CourseError
 
 Cell = str | float | None
@@ -53,25 +54,19 @@ def write_tables(tables: Mapping[Path, Iterable[Sequence[Cell]]], *, bom: bool =
     Raises:
         CourseError: a file cannot be written; what was there before is unchanged.
     """
-    parts: dict[Path, Path] = {}
     target = Path()
     try:
-        for target, rows in tables.items():
-            real = target.resolve()
-            if real.exists() and not real.is_file():
-                raise CourseError(f"{target} is no file that could be replaced: name another one with --to")
-            parts[real] = real.with_name(f".{real.name}.{secrets.token_hex(4)}.part")
-            _write(parts[real], rows, "utf-8-sig" if bom else "utf-8")
-        for target, part in parts.items():
-            os.replace(part, target)
+        with contextlib.ExitStack() as parts:  # at its end all take their places
+            for target, rows in tables.items():
+                real = target.resolve()
+                if real.exists() and not real.is_file():
+                    raise CourseError(f"{target} is no file that could be replaced: name another one with --to")
+                _write(parts.enter_context(durable.replacing(real)), rows, "utf-8-sig" if bom else "utf-8")
     except OSError as error:
         raise CourseError(
             f"{target} could not be written ({error.strerror}): make room or name another file with --to; "
             "what was there before is unchanged"
         ) from error
-    finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
 
 
 def _write(path: Path, rows: Iterable[Sequence[Cell]], encoding: str) -> None:
@@ -80,4 +75,4 @@ def _write(path: Path, rows: Iterable[Sequence[Cell]], encoding: str) -> None:
         for index, row in enumerate(rows):
             writer.writerow(row if index == 0 else [cell(value) for value in row])
         file.flush()
-        os.fsync(file.fileno())  # a full disk may show only now
+        os.fsync(file.fileno())  # a full disk may show only now, and no file is to be replaced if one cannot be written

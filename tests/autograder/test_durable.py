@@ -58,6 +58,14 @@ def test_parts_that_a_killed_process_left_are_cleared(tmp_path):
     assert not old.exists() and new.exists() and other.exists()
 
 
+def test_a_file_may_lie_in_a_folder_that_is_a_link(tmp_path):
+    """Can a file be written where the instructor's own folder is a link?"""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    durable.write(tmp_path / "link" / "a.txt", "x")
+    assert (tmp_path / "real" / "a.txt").read_text() == "x"
+
+
 def test_a_whole_folder_is_synced_and_no_link_followed(tmp_path, monkeypatch):
     """Are all files and folders brought to the disk, and neither a link nor a FIFO opened?"""
     below = tmp_path / "folder" / "below"

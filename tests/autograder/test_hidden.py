@@ -1,5 +1,7 @@
 """Tests of autograder.hidden: the course's secret, what is drawn from it, and the hidden digits."""
 
+import errno
+import os
 import stat
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 import torch
 
 from autograder import hidden, secret
+from autograder.errors import CourseError
 from gcnn.data import MnistRotDataset
 
 
@@ -93,6 +96,23 @@ def test_creating_a_secret(tmp_path):
         secret.create_secret(path)
     assert path.read_text() == text
     assert secret.secret_file() == path
+
+
+def test_no_empty_secret_is_left_or_used(tmp_path, monkeypatch):
+    """Does a full disk leave no file, and does an empty one stop whatever would draw from it, with what to do?"""
+    path = tmp_path / ".course-secret"
+
+    def full(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            secret.create_secret(path)
+    assert not path.exists()
+    path.write_text("\n")
+    with pytest.raises(CourseError, match=r"is empty.*autograder secret"):
+        hidden.generator("layer")
 
 
 def test_a_secret_is_not_written_through_a_link(tmp_path):

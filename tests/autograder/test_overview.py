@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import datetime
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -313,7 +314,7 @@ def test_a_page_that_cannot_be_finished_leaves_the_old_one(fabricated_class, tmp
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_report(fabricated_class[0], path)
     assert path.read_text() == "the old one" and list(tmp_path.iterdir()) == [path]
