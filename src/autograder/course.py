@@ -25,7 +25,7 @@ from traitlets import TraitError
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
-from autograder import database, lateness, releases, remarks
+from autograder import database, durable, lateness, releases, remarks
 from autograder.errors import CourseError
 from autograder.kernel import Settings
 from autograder.marks import read_marks
@@ -152,7 +152,8 @@ class Course:
         """Let nbgrader do one step, with the course's configuration or another.
 
         Raises:
-            CourseError: it failed, with the end of its log; or with one sentence, if the gradebook was the reason.
+            CourseError: it failed, with the end of its log.
+            GradebookError: the gradebook or a full disk was the reason, in one sentence.
         """
         self.check_gradebook()
         before = self.directory.assignment_id, self.directory.student_id
@@ -169,7 +170,7 @@ class Course:
         if not result["success"]:
             log = re.sub(r"\x1b\[[0-9;]*m", "", result.get("log") or result.get("error") or "no reason given")
             if reason := database.explain(log + result.get("error", ""), self.directory.db_url):
-                raise CourseError(f"{what} failed: {reason}")
+                raise database.error(f"{what} failed: {reason}")
             raise CourseError(f"{what} failed. nbgrader says:\n{log.strip()}")
 
     def release(self) -> None:
@@ -257,8 +258,11 @@ class Course:
         A mark that a person gave stays; it must be looked at again only where the answer is not what was marked.
 
         Raises:
-            CourseError: nbgrader failed, or would: then nothing was changed.
+            CourseError: nbgrader failed, or would. Then autograded/ is as it was, and all that a person gave; the same
+                can be entered again.
+            GradebookError: it failed in a way in which it would fail for everybody.
         """
+        self.restore(student)
         earlier = self.graded(student)
         with self.gradebook() as gradebook:
             lateness.check(gradebook, student)
@@ -266,7 +270,46 @@ class Course:
         if earlier is not None:
             remarks.remember(earlier, done.notebook, found[student].comments if student in found else {})
         config = landing(self.config, done, self._settled(student, done, earlier))
-        self._run(f"entering {student}", "autograde", ASSIGNMENT, student, config=config)
+        with self._aside(student):
+            self._run(f"entering {student}", "autograde", ASSIGNMENT, student, config=config)
+
+    def _earlier(self, student: str) -> Path:
+        """Where a student's graded files lie while others take their place; hidden, so that nbgrader sees no other."""
+        place = self.folder("autograded", student)
+        return place.with_name(f".{place.name}.earlier")
+
+    @contextmanager
+    def _aside(self, student: str) -> Iterator[None]:
+        """Put a student's graded files aside, since nbgrader removes them first; and back, if the step fails."""
+        place, earlier = self.folder("autograded", student), self._earlier(student)
+        if place.exists():
+            place.rename(earlier)
+        try:
+            yield
+            durable.sync_all(place)
+            durable.sync(place.parent)
+        except BaseException:
+            shutil.rmtree(place, ignore_errors=True)
+            if earlier.exists():
+                earlier.rename(place)
+            raise
+        shutil.rmtree(earlier, ignore_errors=True)
+
+    def restore(self, student: str) -> None:
+        """Put back the graded files that a `land` which was killed put aside; remove them where it had come to its end.
+
+        Raises:
+            OSError: they cannot be moved.
+        """
+        earlier = self._earlier(student)
+        if not earlier.exists():
+            return
+        if self.graded(student) is None:
+            place = self.folder("autograded", student)
+            shutil.rmtree(place, ignore_errors=True)
+            earlier.rename(place)
+        else:
+            shutil.rmtree(earlier, ignore_errors=True)
 
     def _settled(self, student: str, done: Run, earlier: NotebookNode | None) -> frozenset[str]:
         """The cells that a person has marked and that are still what was marked: written answers, overruled tests.

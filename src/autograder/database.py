@@ -20,13 +20,14 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from tornado.log import app_log
 
-from autograder.errors import CourseError
+from autograder.errors import CourseError, GradebookError
 
 # nbgrader logs the traceback of what it raises as well; without this, logging prints it where nobody listens.
 app_log.addHandler(logging.NullHandler())
 
 CONNECT_SECONDS = 10  # that a server may take to answer
 UPGRADE = "Make a copy of it, then run `nbgrader db upgrade` in the course's folder."
+_LONG_NAME = "a name is longer than the 128 characters that it holds. Shorten the student's id."
 _SCHEMA = "it was made by another nbgrader. " + UPGRADE
 
 # What a driver says in English, and what it means. The first that fits; {place} is the gradebook, {detail} the driver's
@@ -68,10 +69,7 @@ _MEANINGS = (
         r"|[Nn]ame or service|failed to resolve|No such file or directory",
         "its server cannot be reached ({detail}). Start it, or correct its address, and run this again.",
     ),
-    (
-        r"too long for type",
-        "a name is longer than the 128 characters that it holds. Shorten the student's id.",
-    ),
+    (r"too long for type", _LONG_NAME),
     (r"no such (column|table)|(column|relation) \S+ does not exist", _SCHEMA),
 )
 _SAID = re.compile(r"\((?:sqlite3|psycopg2?)(?:\.\w+)*\.(\w+)\) (.+?)(?=\n\[SQL|\n?\(Background|\n\n|\Z)", re.DOTALL)
@@ -123,20 +121,25 @@ def explain(log: str, db_url: str) -> str | None:
     return None
 
 
+def error(sentence: str) -> CourseError:
+    """What to raise with a sentence of `explain`: a `GradebookError`, unless only one student's row was at fault."""
+    return CourseError(sentence) if sentence.endswith(_LONG_NAME) else GradebookError(sentence)
+
+
 @contextmanager
 def in_words(db_url: str) -> Iterator[None]:
     """Turn the errors of a gradebook's database into sentences.
 
     Raises:
-        CourseError: instead of SQLAlchemy's errors.
+        CourseError: instead of SQLAlchemy's errors; see `error`.
     """
     try:
         yield
-    except (SQLAlchemyError, InvalidEntry) as error:  # the second is what nbgrader makes of the first
-        sentence = explain(str(error), db_url)
+    except (SQLAlchemyError, InvalidEntry) as reason:  # the second is what nbgrader makes of the first
+        sentence = explain(str(reason), db_url)
         if sentence is None:
             raise
-        raise CourseError(sentence) from error
+        raise error(sentence) from reason
 
 
 def check(db_url: str, *, thorough: bool = False) -> str:

@@ -8,3 +8,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 class CourseError(RuntimeError):
     """Something about the course folder, its notebook or a step of nbgrader's went wrong."""
+
+
+class GradebookError(CourseError):
+    """The gradebook cannot be used, or the disk is full: the next student's step would fail as this one did."""

@@ -6,14 +6,12 @@ until somebody has decided.
 
 import contextlib
 import dataclasses
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
 
-from autograder import current
+from autograder import current, durable
 from autograder.errors import CourseError
 from autograder.jobs import Job, Result, digest
 from autograder.notebooks import ASSIGNMENT
@@ -56,15 +54,7 @@ class Pending:
 
     def add(self, result: Result) -> None:
         """Write a result, in place of an earlier one of the same student."""
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self.folder, delete=False) as file:
-            try:
-                file.write(result.dumps())
-                file.flush()
-                os.fsync(file.fileno())
-            except BaseException:
-                os.unlink(file.name)
-                raise
-        os.replace(file.name, self.place(result.student))
+        durable.write(self.place(result.student), result.dumps())
 
     def of(self, job: Job) -> Result | None:
         """The result of just this job, if it is there."""

@@ -21,7 +21,7 @@ from nbgrader.api import MissingEntry
 
 from autograder import current, intake, releases, versions
 from autograder.course import Course
-from autograder.errors import FULL, CourseError
+from autograder.errors import FULL, CourseError, GradebookError
 from autograder.jobs import Job, Result, digest, pack, spoilt
 from autograder.judge import Outcome
 from autograder.notebooks import ASSIGNMENT, role
@@ -117,14 +117,16 @@ class Grading:
         """Grade, and say what happens; whoever stops listening ends the work, and the next run goes on with it.
 
         Raises:
-            CourseError: another grading runs, the gradebook is of another version, the disk is full, there is no
-                sandbox where submissions run, or a cluster's scheduler is gone.
+            CourseError: another grading runs, the gradebook is of another version or cannot be used, the disk is full,
+                there is no sandbox where submissions run, or a cluster's scheduler is gone.
         """
         if self.workers.here:
             self.course.check_sandbox()
         clean_up_stale()
         try:
             with self.pending.alone():
+                for student in self.course.handed_in():
+                    self.course.restore(student)
                 self._entered = self._read_gradebook()
                 for result in self.workers.results(self._jobs()):
                     yield from self._told()
@@ -132,6 +134,8 @@ class Grading:
                 yield from self._told()
         except SandboxUnavailable as error:
             raise CourseError(f"a worker cannot run submissions: {error}") from error
+        except GradebookError as error:
+            raise CourseError(f"{error} What was finished is kept: the same command goes on from there") from error
         except OSError as error:
             raise CourseError(
                 f"the grading cannot go on: {error.strerror or error}. What was finished is kept: put that right, and "
@@ -178,19 +182,21 @@ class Grading:
         for student in self.students:
             try:
                 job, earlier = self.job(student), self.course.graded(student)
-                if not self._force and self._unchanged(job, _evidence(earlier)):
-                    again = self._has_another_date(student) or self._is_to_be_written_again(job, earlier)
-                    entered = self._land(_again(job, earlier)) if again else self._counted(Event(SKIPPED, student))
-                    self._events.append(entered)
-                    continue
                 result = None if self._force else self.pending.of(job)
+                if result is not None and spoilt(result.evidence):
+                    result = None
+                unchanged = not self._force and result is None and self._unchanged(job, _evidence(earlier))
+                if unchanged and (self._has_another_date(student) or self._is_to_be_written_again(job, earlier)):
+                    result = _again(job, earlier)
             except Exception as error:  # one hand-in must not stop the others
                 if isinstance(error, CourseError) or getattr(error, "errno", None) in FULL:
                     raise
                 self._events.append(self._failed(student, f"it could not be read ({type(error).__name__}: {error})"))
                 continue
-            if result is not None and not spoilt(result.evidence):
+            if result is not None:
                 self._events.append(self._take(result, earlier=earlier))
+            elif unchanged:
+                self._events.append(self._counted(Event(SKIPPED, student)))
             else:
                 yield job
 
@@ -268,6 +274,8 @@ class Grading:
             with _uninterrupted():
                 self.course.land(result.student, result.run())
                 self.pending.remove(result.student)
+        except GradebookError:
+            raise
         except CourseError as error:
             return self._failed(result.student, str(error))
         return self._counted(self._event(LANDED, result, _scores(result)))
@@ -285,7 +293,7 @@ class Grading:
         """Enter the results that this run held; one that cannot be used, or is not of now, is its student's failure.
 
         Raises:
-            CourseError: another grading runs.
+            CourseError: another grading runs, or the gradebook cannot be used.
         """
         with self.pending.alone():
             versions.look_again()
@@ -297,6 +305,8 @@ class Grading:
                 try:
                     result = now.pending.of(now.job(student)) if self.pending.has(student, seen) else None
                     event = self._failed(student, OVERTAKEN) if result is None else self._land(result)
+                except GradebookError:
+                    raise
                 except Exception as error:  # one must not stop the others
                     event = self._failed(student, f"its result cannot be used ({type(error).__name__}: {error})")
                 yield event

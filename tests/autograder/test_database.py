@@ -170,7 +170,7 @@ def test_a_locked_file_is_said_to_be_locked(course):
         assert not left(course)
         done = autograder("grade", "--root", course.root, "--jobs", "1")
         assert done.returncode == 1 and "Traceback" not in done.stdout + done.stderr
-        assert "another program is writing it" in " ".join(done.stdout.split())
+        assert "another program is writing it" in " ".join(done.stderr.split())
         holder.execute("rollback")
         holder.execute("begin exclusive")
         assert "another program is writing it" in said(again(course).gradebook().__enter__)

@@ -339,7 +339,7 @@ def test_a_full_disk_loses_nothing(course, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("autograder.pending.os.fsync", full)
+    monkeypatch.setattr("autograder.durable.os.fsync", full)
     with pytest.raises(CourseError, match=r"No space left on device.*run the same command again"):
         graded(course, jobs=1, force=True)
     monkeypatch.undo()

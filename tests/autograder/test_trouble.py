@@ -1,0 +1,137 @@
+"""Tests of what trouble leaves of a class that is graded and marked: a locked gradebook, a kill, a full disk."""
+
+import os
+import shutil
+import signal
+import sqlite3
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from test_held import fails
+from test_pipeline import small_course
+from test_unchanged import Hands, earned, grade, never, passes
+
+from autograder import rehearsal, remarks
+from autograder.course import Course
+from autograder.errors import CourseError
+from autograder.notebooks import ASSIGNMENT
+from autograder.pending import Pending
+from autograder.pipeline import LANDED, SKIPPED, Grading
+
+ADA, BOB = "student-0000", "student-0001"
+
+
+@pytest.fixture(scope="module")
+def made(project, tmp_path_factory):
+    """A small course with two students, whose written answers are marked and commented on; not to be changed."""
+    course = small_course(project, tmp_path_factory.mktemp("made") / "course", students=2)
+    grade(course, passes)
+    with course.gradebook() as gradebook:
+        for student in (ADA, BOB):
+            notebook = gradebook.find_submission_notebook(ASSIGNMENT, ASSIGNMENT, student)
+            for each in notebook.grades:
+                if not each.name.startswith("test-"):
+                    each.manual_score, each.needs_manual_grade = 3.0, False
+            for comment in notebook.comments:
+                comment.manual_comment = "well done"
+        gradebook.db.commit()
+    return course.root
+
+
+@pytest.fixture
+def course(made, tmp_path):
+    """A copy of that course, whose gradebook waits for half a second if another program writes it."""
+    course = Course(Path(shutil.copytree(made, tmp_path / "course")))
+    course.directory.db_url = f"sqlite:///file:{course.root / 'gradebook.db'}?timeout=0.5&uri=true"
+    return course
+
+
+@contextmanager
+def locked(course):
+    """Another program writes the gradebook, and does not come to an end."""
+    with closing(sqlite3.connect(course.root / "gradebook.db", isolation_level=None)) as holder:
+        holder.execute("begin immediate")
+        yield
+        holder.execute("rollback")
+
+
+def another_date(course, *students):
+    """Let hand-ins have another date: they are entered again, and not run."""
+    for student in students:
+        (course.folder("submitted", student) / "timestamp.txt").write_text("2026-11-12 08:00:00 UTC\n")
+
+
+def marks(course):
+    """By student, the marks of the written answers, and whether they must be looked at again."""
+    found = {}
+    for student, fields in rehearsal.snapshot(course).items():
+        grades = {key: value for key, value in fields.items() if key.startswith("grade ")}
+        found[student] = {key: value[1:] for key, value in grades.items() if "grade test-" not in key}
+    return found
+
+
+def kept(course):
+    """The files of what was graded, with their bytes."""
+    root = course.root / "autograded"
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_locked_gradebook_ends_the_run_and_takes_nothing_away(course):
+    """Is every graded notebook and mark still there, and nothing run again, after a class met a locked gradebook?"""
+    before, marked = kept(course), marks(course)
+    another_date(course, ADA, BOB)
+    with locked(course), pytest.raises(CourseError, match="another program is writing it.*is kept"):
+        grade(course, never)
+    assert kept(course) == before
+    assert grade(course, never)[1] == {ADA: LANDED, BOB: LANDED}
+    assert marks(course) == marked and earned(course) == {ADA: 13.0, BOB: 13.0}
+    assert grade(course, never)[1] == {ADA: SKIPPED, BOB: SKIPPED}
+
+
+def test_what_a_locked_gradebook_kept_out_is_entered_by_the_next_run(course):
+    """Is the result of a forced run entered later, without another run, with marks and what comments are about?"""
+    marked = marks(course)
+    with locked(course), pytest.raises(CourseError, match="another program is writing it"):
+        list(Grading(course, Hands(fails), [BOB], force=True).events())
+    assert Pending(course.root).place(BOB).is_file()
+    assert grade(course, never)[1] == {ADA: SKIPPED, BOB: LANDED}
+    assert marks(course) == marked and course.graded(BOB).metadata.course[remarks.KEY]
+    assert earned(course) == {ADA: 13.0, BOB: 0.0}
+    assert not Pending(course.root).place(BOB).exists()
+
+
+@pytest.mark.parametrize("where", ["steps.SaveJudgedGrades.preprocess", "durable.sync_all"])
+def test_a_kill_while_results_are_entered_takes_nothing_away(where, course, monkeypatch):
+    """Is what was graded and marked there for the next run, wherever the entering was killed, and nothing left over?"""
+    before, marked = kept(course), marks(course)
+    another_date(course, ADA)
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(f"autograder.{where}", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        grade(course, never)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert grade(course, never)[1] == {ADA: LANDED, BOB: SKIPPED}
+    assert marks(course) == marked and kept(course).keys() == before.keys()
+    assert grade(course, never)[1] == {ADA: SKIPPED, BOB: SKIPPED}
+
+
+def test_a_student_whose_result_does_not_fit_keeps_the_earlier_one(course, monkeypatch):
+    """Where nbgrader fails for a reason of one student's: is the earlier notebook kept, and are the others entered?"""
+    before, run = kept(course), Course._run
+
+    def fails_for_ada(self, what, step, *arguments, **options):
+        run(self, what, step, *arguments, **options)
+        if ADA in arguments:
+            raise CourseError("nbgrader failed")
+
+    another_date(course, ADA, BOB)
+    with monkeypatch.context() as patched:
+        patched.setattr(Course, "_run", fails_for_ada)
+        assert grade(course, never)[0].failed == {ADA: "nbgrader failed"}
+    after = kept(course)
+    assert {name for name in before if before[name] != after.get(name)} == {
+        f"{BOB}/{ASSIGNMENT}/{name}" for name in ("gcnn.ipynb", "timestamp.txt")
+    }
+    assert grade(course, never)[1] == {ADA: LANDED, BOB: SKIPPED}
