@@ -6,6 +6,11 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 """Numbers of the errors that no other hand-in escapes: the disk is full, or what may be on it."""
 
 
+def in_words(error: OSError) -> str:
+    """What the system said, and of which file: ``No space left on device: /tmp/x``."""
+    return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+
+
 class CourseError(RuntimeError):
     """Something about the course folder, its notebook or a step of nbgrader's went wrong."""
 

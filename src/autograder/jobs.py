@@ -19,6 +19,7 @@ from typing import Any
 import nbformat
 
 from autograder.current import EVIDENCE, other_files
+from autograder.errors import FULL
 from autograder.intake import UNREADABLE
 from autograder.judge import Outcome
 from autograder.kernel import Settings
@@ -133,6 +134,7 @@ def work(job: Job) -> Result:
 
     Raises:
         SandboxUnavailable: this machine has no sandbox, and the job does not do without.
+        OSError: this machine's disk is full: the next job would do no better.
     """
     notebook = nbformat.reads(job.notebook, as_version=4)
     course = notebook.metadata.course
@@ -149,6 +151,8 @@ def work(job: Job) -> Result:
     except SandboxUnavailable:
         raise
     except Exception as error:  # a mistake of ours: this submission waits for a person, the others go on
+        if getattr(error, "errno", None) in FULL:
+            raise
         return failed(job, error)
 
 
@@ -184,3 +188,12 @@ def lost(job: Job, reason: str) -> Result:
 def spoilt(evidence: Mapping[str, Any]) -> bool:
     """Whether a job has no outcomes for the grader's own reasons, so that it is worth another try."""
     return "lost" in evidence or "grader error" in evidence or bool(evidence.get("machine trouble"))
+
+
+def trouble(evidence: Mapping[str, Any]) -> str:
+    """Why a job is `spoilt`, in a line; empty if it is not."""
+    if "grader error" in evidence:
+        return f"{evidence['not run']}: {evidence['grader error'].strip().splitlines()[-1]}"
+    if "lost" in evidence:
+        return str(evidence["not run"])
+    return "; ".join(evidence.get("machine trouble") or ())

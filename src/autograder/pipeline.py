@@ -21,8 +21,8 @@ from nbgrader.api import MissingEntry
 
 from autograder import current, intake, releases, versions
 from autograder.course import Course
-from autograder.errors import FULL, CourseError, GradebookError
-from autograder.jobs import Job, Result, digest, pack, spoilt
+from autograder.errors import FULL, CourseError, GradebookError, in_words
+from autograder.jobs import Job, Result, digest, pack, spoilt, trouble
 from autograder.judge import Outcome
 from autograder.notebooks import ASSIGNMENT, role
 from autograder.pending import Pending
@@ -138,8 +138,8 @@ class Grading:
             raise CourseError(f"{error} What was finished is kept: the same command goes on from there") from error
         except OSError as error:
             raise CourseError(
-                f"the grading cannot go on: {error.strerror or error}. What was finished is kept: put that right, and "
-                "run the same command again"
+                f"the grading cannot go on: {in_words(error)}. What was finished is kept: put that right, and run the "
+                "same command again"
             ) from error
 
     def _told(self) -> Iterator[Event]:
@@ -243,6 +243,9 @@ class Grading:
     def _entered_or_held(self, result: Result, earlier: NotebookNode | None) -> Event:
         student = result.student
         earlier = earlier or self.course.graded(student)
+        if spoilt(result.evidence) and self._is_better(student, _evidence(earlier), result.evidence):
+            reason = f"{trouble(result.evidence)}; the earlier result of the same hand-in stays"
+            return self._failed(student, reason)
         self.pending.add(result)
         scores = _scores(result)
         if student in self._entered:
@@ -256,6 +259,11 @@ class Grading:
                 self.held[student] = digest(result.dumps())
                 return self._counted(self._event(HELD, result, scores))
         return self._land(result)
+
+    def _is_better(self, student: str, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+        """Whether a student's entry stays rather than one that the grader spoilt, as it is of the same and is not."""
+        same = earlier.get(current.EVIDENCE, now[current.EVIDENCE]) == now[current.EVIDENCE]
+        return student in self._entered and same and earlier.get("tests") == self._tests and not spoilt(earlier)
 
     def _must_be_seen(self, student: str, evidence: Mapping[str, Any], scores: Mapping[str, float | None]) -> bool:
         """Whether new points of somebody who has some must be seen before they count.

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from autograder.errors import CourseError
+from autograder.errors import FULL, CourseError
 from autograder.jobs import Job, Result, failed, lost, work
 from autograder.sandbox import SandboxUnavailable
 from autograder.versions import code_version
@@ -35,10 +35,11 @@ class Workers(Protocol):
     here: bool
     """Whether they are on this machine, whose sandbox then counts."""
 
-    def results(self, jobs: Iterator[Job]) -> Iterator[Result | None]:
+    def results(self, jobs: Iterator[Job | None]) -> Iterator[Result | None]:
         """Do jobs, and give each result as it comes; ``None`` from time to time, while there is none.
 
-        The jobs are asked for one by one, when there is room for one. Whoever stops asking for results ends the work.
+        The jobs are asked for one by one, when there is room for one; a ``None`` among them took its time and is no
+        job, so that what was finished meanwhile comes first. Whoever stops asking for results ends the work.
         """
 
     def at_work(self) -> dict[str, float]:
@@ -146,6 +147,8 @@ class Processes:
                     except SandboxUnavailable:
                         raise
                     except Exception as error:  # on the way here, for one: the others go on
+                        if getattr(error, "errno", None) in FULL:
+                            raise
                         result = failed(job, error)
                     if own is not pool:
                         own.shutdown(wait=False)

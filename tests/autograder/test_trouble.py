@@ -8,16 +8,18 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from test_held import fails
+from test_held import fails, hand_in_again
 from test_pipeline import small_course
-from test_unchanged import Hands, earned, grade, never, passes
+from test_unchanged import Hands, earned, grade, is_failed, is_lost, never, passes
 
 from autograder import rehearsal, remarks
 from autograder.course import Course
 from autograder.errors import CourseError
+from autograder.jobs import work
 from autograder.notebooks import ASSIGNMENT
 from autograder.pending import Pending
-from autograder.pipeline import LANDED, SKIPPED, Grading
+from autograder.pipeline import FAILED, LANDED, SKIPPED, Grading
+from autograder.workers import workers
 
 ADA, BOB = "student-0000", "student-0001"
 
@@ -81,7 +83,7 @@ def test_a_locked_gradebook_ends_the_run_and_takes_nothing_away(course):
     """Is every graded notebook and mark still there, and nothing run again, after a class met a locked gradebook?"""
     before, marked = kept(course), marks(course)
     another_date(course, ADA, BOB)
-    with locked(course), pytest.raises(CourseError, match="another program is writing it.*is kept"):
+    with locked(course), pytest.raises(CourseError, match=r"another program is writing it.*is kept"):
         grade(course, never)
     assert kept(course) == before
     assert grade(course, never)[1] == {ADA: LANDED, BOB: LANDED}
@@ -135,3 +137,54 @@ def test_a_student_whose_result_does_not_fit_keeps_the_earlier_one(course, monke
         f"{BOB}/{ASSIGNMENT}/{name}" for name in ("gcnn.ipynb", "timestamp.txt")
     }
     assert grade(course, never)[1] == {ADA: LANDED, BOB: SKIPPED}
+
+
+def other_settings(course):
+    """Let everything be run again, by the same tests."""
+    with (course.root / "nbgrader_config.py").open("a") as file:
+        file.write("\nc.JudgedExecute.limits = {'memory_mb': 7000}\n")
+    return Course(course.root)
+
+
+@pytest.mark.parametrize("way", [is_lost, is_failed])
+def test_trouble_of_the_machine_replaces_no_grade(way, course):
+    """Do entered grades stay where the same cannot be graded again, with the reason, until a run can?"""
+    before, marked = kept(course), marks(course)
+    course = other_settings(course)
+    grading, kinds = grade(course, way)
+    assert kinds == {ADA: FAILED, BOB: FAILED} and not grading.changes
+    assert grading.failed[ADA].endswith("the earlier result of the same hand-in stays")
+    assert ("every worker" in grading.failed[ADA]) == (way is is_lost)
+    assert ("[Errno 24] Too many open files" in grading.failed[ADA]) == (way is is_failed)
+    assert kept(course) == before and earned(course) == {ADA: 13.0, BOB: 13.0}
+    assert grade(course, passes)[1] == {ADA: LANDED, BOB: LANDED}
+    assert marks(course) == marked and grade(course, never)[1] == {ADA: SKIPPED, BOB: SKIPPED}
+
+
+def test_another_hand_in_that_cannot_be_graded_does_not_keep_the_points_of_the_first(course):
+    """Does a new hand-in, of which the grader can make nothing, wait for a person?"""
+    hand_in_again(course, ADA)
+    assert grade(course, is_failed)[1] == {ADA: LANDED, BOB: SKIPPED}
+    assert earned(course) == {ADA: None, BOB: 13.0}
+
+
+def full(job):
+    """A worker's disk is full."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("autograder.jobs.run", lambda *_: os.write(os.open("/dev/full", os.O_WRONLY), b"x"))
+        return work(job)
+
+
+def test_a_workers_full_disk_ends_the_run(course):
+    """Does it end with a sentence, and is nothing entered?"""
+    before = kept(course)
+    with pytest.raises(CourseError, match=r"No space left on device.*run the same command again"):
+        grade(other_settings(course), full)
+    assert kept(course) == before and not list(Pending(course.root).folder.glob("*.json"))
+
+
+def test_a_full_disk_comes_back_from_a_process_as_what_it_is(course, monkeypatch):
+    """Does a full disk in a process of this machine reach the main process, which ends?"""
+    monkeypatch.setattr("autograder.workers.work", full)
+    with workers(1) as hands, pytest.raises(OSError, match="No space left on device"):
+        list(hands.results(iter([Grading(course, hands, []).job(ADA)])))
