@@ -177,8 +177,8 @@ class Grading:
                     self._dates[submission.student.id] = date.replace(tzinfo=None)
         return entered
 
-    def _jobs(self) -> Iterator[Job]:
-        """What is to be run, one after the other; what is not is an event."""
+    def _jobs(self) -> Iterator[Job | None]:
+        """What is to be run, one after the other; ``None`` for each student of whom nothing is: that is an event."""
         for student in self.students:
             try:
                 job, earlier = self.job(student), self.course.graded(student)
@@ -192,13 +192,13 @@ class Grading:
                 if isinstance(error, CourseError) or getattr(error, "errno", None) in FULL:
                     raise
                 self._events.append(self._failed(student, f"it could not be read ({type(error).__name__}: {error})"))
+                yield None
                 continue
             if result is not None:
                 self._events.append(self._take(result, earlier=earlier))
             elif unchanged:
                 self._events.append(self._counted(Event(SKIPPED, student)))
-            else:
-                yield job
+            yield None if unchanged or result is not None else job
 
     def _unchanged(self, job: Job, evidence: Mapping[str, Any]) -> bool:
         """Whether a job is the one that was entered, and need not be tried again; ``evidence`` is that one's."""

@@ -24,7 +24,9 @@ from autograder.versions import code_version
 
 MEMORY_MB = 4000  # that a job of this course takes, its kernel and its tests together
 PATIENCE = 30  # seconds until a cluster has its first worker
+LOOK = 0.5  # seconds from one look at what is finished to the next
 JOBS_A_GPU = 4  # small networks: several share a GPU
+_END = object()  # of the jobs
 
 
 class Workers(Protocol):
@@ -108,7 +110,7 @@ class Processes:
         self._running[pool.submit(work, job)] = job, pool
         self._since[job.student] = time.monotonic()
 
-    def results(self, jobs: Iterator[Job]) -> Iterator[Result | None]:
+    def results(self, jobs: Iterator[Job | None]) -> Iterator[Result | None]:
         """Do jobs; see `Workers`."""
         pool, broken = self._pool(self.slots), False
         suspects, pushed_back = list[Job](), list[Job]()
@@ -117,22 +119,26 @@ class Processes:
                 if broken and not any(own is pool for _, own in self._running.values()):
                     pool.shutdown(wait=False)
                     pool, broken = self._pool(self.slots), False
-                while len(self._running) < self.slots:
+                seconds = LOOK
+                while seconds and len(self._running) < self.slots:
                     if suspects:
                         self._submit(suspects.pop(), self._pool(1))
-                    elif not broken and (job := pushed_back.pop() if pushed_back else next(jobs, None)) is not None:
-                        try:
-                            self._submit(job, pool)
-                        except BrokenProcessPool:  # just now, by a job beside it
-                            pushed_back.append(job)
-                            broken = True
-                    else:
+                        continue
+                    if broken or (job := pushed_back.pop() if pushed_back else next(jobs, _END)) is _END:
                         break
-                if not self._running:
+                    if job is None:
+                        seconds = 0
+                        continue
+                    try:
+                        self._submit(job, pool)
+                    except BrokenProcessPool:  # just now, by a job beside it
+                        pushed_back.append(job)
+                        broken = True
+                if seconds and not self._running:
                     if broken:
                         continue
                     return
-                done, _ = futures.wait(self._running, timeout=0.5, return_when=futures.FIRST_COMPLETED)
+                done, _ = futures.wait(self._running, timeout=seconds, return_when=futures.FIRST_COMPLETED)
                 for future in done:
                     job, own = self._running.pop(future)
                     del self._since[job.student]
@@ -233,7 +239,7 @@ class Cluster:
         """The students whose jobs were sent and have not come back, and since when."""
         return dict(self._since)
 
-    def results(self, jobs: Iterator[Job]) -> Iterator[Result | None]:
+    def results(self, jobs: Iterator[Job | None]) -> Iterator[Result | None]:
         """Do jobs; see `Workers`. A job whose worker is lost is done elsewhere, three times at most.
 
         Raises:
@@ -250,7 +256,7 @@ class Cluster:
                 "and run the same command"
             ) from error
 
-    def _results(self, jobs: Iterator[Job]) -> Iterator[Result | None]:
+    def _results(self, jobs: Iterator[Job | None]) -> Iterator[Result | None]:
         options: dict[str, Any] = {"pure": False}
         if self._resources:
             options["resources"] = self._resources
@@ -259,14 +265,17 @@ class Cluster:
         try:
             while True:
                 # Some more than are done at a time, so that no worker waits for the way there and back.
-                room = 2 * self.slots - len(running)
-                while room > 0 and (job := next(jobs, None)) is not None:
+                room, seconds = 2 * self.slots - len(running), LOOK
+                while seconds and room > 0 and (job := next(jobs, _END)) is not _END:
+                    if job is None:
+                        seconds = 0
+                        continue
                     running[executor.submit(work, job)] = job
                     self._since[job.student] = time.monotonic()
                     room -= 1
-                if not running:
+                if seconds and not running:
                     return
-                done, _ = futures.wait(running, timeout=0.5, return_when=futures.FIRST_COMPLETED)
+                done, _ = futures.wait(running, timeout=seconds, return_when=futures.FIRST_COMPLETED)
                 for future in done:
                     job = running.pop(future)
                     del self._since[job.student]

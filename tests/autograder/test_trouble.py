@@ -1,9 +1,14 @@
-"""Tests of what trouble leaves of a class that is graded and marked: a locked gradebook, a kill, a full disk."""
+"""Tests of what trouble leaves of a class that is graded and marked: a locked gradebook, a kill, a full disk.
+
+And of how soon it is known what was finished, which trouble then cannot take.
+"""
 
 import os
 import shutil
 import signal
 import sqlite3
+import time
+from concurrent import futures
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -15,11 +20,12 @@ from test_unchanged import Hands, earned, grade, is_failed, is_lost, never, pass
 from autograder import rehearsal, remarks
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.jobs import work
+from autograder.jobs import Job, work
+from autograder.kernel import Settings
 from autograder.notebooks import ASSIGNMENT
 from autograder.pending import Pending
 from autograder.pipeline import FAILED, LANDED, SKIPPED, Grading
-from autograder.workers import workers
+from autograder.workers import Cluster, Processes, workers
 
 ADA, BOB = "student-0000", "student-0001"
 
@@ -188,3 +194,60 @@ def test_a_full_disk_comes_back_from_a_process_as_what_it_is(course, monkeypatch
     monkeypatch.setattr("autograder.workers.work", full)
     with workers(1) as hands, pytest.raises(OSError, match="No space left on device"):
         list(hands.results(iter([Grading(course, hands, []).job(ADA)])))
+
+
+def test_each_student_is_told_of_before_the_next_is_looked_at(course, monkeypatch):
+    """While students of whom nothing is to be run are looked through: is it said how far it is?"""
+    looked, told, job = [], [], Grading.job
+    monkeypatch.setattr(Grading, "job", lambda self, student: looked.append(student) or job(self, student))
+    another_date(course, ADA)
+    for event in Grading(course, Hands(never), [ADA, BOB]).events():
+        if event.kind:
+            told.append((event.student, event.kind, len(looked)))
+    assert told == [(ADA, LANDED, 1), (BOB, SKIPPED, 2)]
+
+
+def name(job):
+    """A job that is done at once."""
+    return job.student
+
+
+class Client:
+    """Of a Dask cluster, what jobs need; they run here."""
+
+    def nthreads(self):
+        """By worker, how many jobs it does at once."""
+        return {"tcp://127.0.0.1:1": 1}
+
+    def get_executor(self, **_):
+        """What runs them."""
+        return futures.ThreadPoolExecutor(1)
+
+
+def cluster(jobs):
+    """A cluster's workers, without a network."""
+    pytest.importorskip("distributed")
+    found = Cluster.__new__(Cluster)
+    found._client, found._resources, found._since = Client(), None, {}
+    return found
+
+
+@pytest.mark.parametrize("kind", [Processes, cluster])
+def test_what_is_finished_is_given_while_others_are_looked_through(kind, monkeypatch):
+    """Is a result there before the last of those is looked at of whom nothing is run, and is nobody left out?"""
+    monkeypatch.setattr("autograder.workers.work", name)
+    given, in_time = [], []
+
+    def jobs():
+        end = time.monotonic() + 120
+        yield None
+        yield Job("ada", "", None, Settings(), "")
+        while not given and time.monotonic() < end:
+            time.sleep(0.05)
+            yield None
+        in_time.extend(given)
+        yield Job("bob", "", None, Settings(), "")
+
+    for result in kind(2).results(jobs()):
+        given += [result] if result else []
+    assert in_time == ["ada"] and given == ["ada", "bob"]

@@ -64,7 +64,7 @@ class Hands:
 
     def results(self, jobs):
         """Do jobs, one after the other."""
-        return map(self.way, jobs)
+        return (self.way(job) if job else None for job in jobs)
 
 
 def grade(course, way):
