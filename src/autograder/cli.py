@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from autograder.errors import CourseError
+from autograder.errors import CourseError, in_words
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 console = Console()
@@ -523,8 +523,13 @@ def main() -> None:
     logging.getLogger("autograder").addHandler(logging.NullHandler())
     try:
         app()
-    except CourseError as error:
-        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+    except (CourseError, OSError) as error:
+        said = str(error)
+        if isinstance(error, OSError):
+            if error.errno is None:
+                raise
+            said = f"{in_words(error)}. Put that right, and run the same command again"
+        Console(stderr=True).print(f"[red]error:[/] {escape(said)}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 

@@ -98,12 +98,15 @@ class Course:
         """The source notebook.
 
         Raises:
-            CourseError: it has not been built.
+            CourseError: it has not been built, or is damaged.
         """
         path = self.folder("source") / f"{ASSIGNMENT}.ipynb"
         if not path.is_file():
             raise CourseError(f"{path} is missing: build it with `make release`")
-        return nbformat.read(path, as_version=4)
+        try:
+            return nbformat.read(path, as_version=4)
+        except (ValueError, AttributeError, nbformat.ValidationError) as error:
+            raise CourseError(f"{path} is no whole notebook: build it anew with `make release`") from error
 
     def build(self) -> NotebookNode:
         """Build ``source/`` from the notebook's text.
@@ -115,7 +118,7 @@ class Course:
         self._check_cells(notebook)
         path = self.folder("source") / f"{ASSIGNMENT}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+        durable.write(path, nbformat.writes(notebook) + "\n")
         return notebook
 
     def _check_cells(self, notebook: NotebookNode) -> None:

@@ -34,7 +34,7 @@ from autograder.submissions import pour
 
 
 def differs(source: NotebookNode, assignment: str, notebook: str, gradebook: Gradebook) -> bool:
-    """Whether the gradebook's tests or points are not those of the source.
+    """Whether the gradebook's tests or points are not those of the source, or not all there.
 
     Raises:
         MissingEntry: it has no such notebook.
@@ -44,7 +44,7 @@ def differs(source: NotebookNode, assignment: str, notebook: str, gradebook: Gra
     texts = {cell.name: cell.source for cell in known.source_cells}
     points = {cell.name: cell.max_score for cell in known.grade_cells}
     same_points = points == {name: cell.metadata.nbgrader.points for name, cell in wanted.items()}
-    return not same_points or any(texts[n] != c.source for n, c in wanted.items() if role(c) == "tests")
+    return not same_points or any(texts.get(n) != c.source for n, c in wanted.items() if role(c) == "tests")
 
 
 def prepared(
