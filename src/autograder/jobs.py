@@ -3,16 +3,16 @@
 `work` is a pure function of its job, so it may run in this process, in another one, or on another machine.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import io
 import json
 import platform
 import tarfile
-import tempfile
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from autograder.kernel import Settings
 from autograder.notebooks import role
 from autograder.run import Run, not_run, run
 from autograder.sandbox import SandboxUnavailable
+from autograder.sandbox.workspace import Workspace
 from autograder.secret import handed_over
 from autograder.versions import code_version, tests_version
 
@@ -129,6 +130,23 @@ def pack(folder: Path) -> bytes | None:
     return buffer.getvalue()
 
 
+@contextlib.contextmanager
+def _unpacked(files: bytes | None) -> Iterator[Path | None]:
+    """A hand-in's other files in a folder, which is removed also after this process is killed, as its sandbox's is."""
+    if not files:
+        yield None
+        return
+    workspace = Workspace()
+    try:
+        folder = workspace.path / "hand-in"
+        folder.mkdir()
+        with tarfile.open(fileobj=io.BytesIO(files)) as archive:
+            archive.extractall(folder, filter="data")
+        yield folder
+    finally:
+        workspace.remove()
+
+
 def work(job: Job) -> Result:
     """Run and judge one submission.
 
@@ -141,12 +159,8 @@ def work(job: Job) -> Result:
     if course.get(UNREADABLE):
         return result_of(job, not_run(notebook, course[UNREADABLE]))
     try:
-        with _one_at_a_time, tempfile.TemporaryDirectory(prefix="hand-in-", ignore_cleanup_errors=True) as folder:
-            if job.files:
-                with tarfile.open(fileobj=io.BytesIO(job.files)) as archive:
-                    archive.extractall(folder, filter="data")
-            with handed_over(job.secret):
-                done = run(notebook, frozenset(course.names), Path(folder) if job.files else None, job.settings)
+        with _one_at_a_time, _unpacked(job.files) as folder, handed_over(job.secret):
+            done = run(notebook, frozenset(course.names), folder, job.settings)
         return result_of(job, done)
     except SandboxUnavailable:
         raise

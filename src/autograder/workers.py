@@ -19,7 +19,7 @@ import psutil
 
 from autograder.errors import FULL, CourseError
 from autograder.jobs import Job, Result, failed, lost, work
-from autograder.sandbox import SandboxUnavailable
+from autograder.sandbox import SandboxUnavailable, clean_up_stale
 from autograder.versions import code_version
 
 MEMORY_MB = 4000  # that a job of this course takes, its kernel and its tests together
@@ -164,6 +164,9 @@ class Processes:
         finally:
             for used in {pool, *(own for _, own in self._running.values())}:
                 _end(used)
+            if self._running:
+                with contextlib.suppress(OSError, SandboxUnavailable):  # then the next grading does
+                    clean_up_stale()
             self._running.clear()
             self._since.clear()
 

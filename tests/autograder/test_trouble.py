@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import tempfile
 import time
 from concurrent import futures
 from contextlib import closing, contextmanager
@@ -251,3 +252,31 @@ def test_what_is_finished_is_given_while_others_are_looked_through(kind, monkeyp
     for result in kind(2).results(jobs()):
         given += [result] if result else []
     assert in_time == ["ada"] and given == ["ada", "bob"]
+
+
+def waits(job):
+    """A job that is not done before its process is killed."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("autograder.jobs.run", lambda *_: time.sleep(600))
+        return work(job)
+
+
+def private(folder):
+    """The files with this name in a folder that changes meanwhile."""
+    return [path for path, _, names in os.walk(folder) if "private.txt" in names]
+
+
+def test_no_files_of_students_stay_when_a_grading_is_interrupted(course, monkeypatch):
+    """Is what a student handed in beside the notebook gone from the temporary folder after Ctrl-C?"""
+    with tempfile.TemporaryDirectory() as folder, workers(1) as hands:
+        monkeypatch.setenv("TMPDIR", folder)  # of the worker
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        monkeypatch.setattr("autograder.workers.work", waits)
+        (course.folder("submitted", ADA) / "private.txt").write_text("about me")
+        going = hands.results(iter([Grading(course, hands, []).job(ADA)]))
+        end = time.monotonic() + 120
+        while not private(folder):
+            assert time.monotonic() < end
+            next(going)
+        going.close()  # as Ctrl-C does
+        assert not private(folder)
