@@ -7,6 +7,9 @@ dropped.
 
 What was found stands in ``….left-out/notes.json``, where no hand-in can write. It holds for the notebook that it was
 written for, by its hash: a later hand-in is looked at anew.
+
+Nothing is moved or replaced before what takes its place is on the disk with its notes: whoever is interrupted, also by
+a power cut, has lost nothing, and the next run ends as this one would have.
 """
 
 import dataclasses
@@ -25,6 +28,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.utils import parse_utc
 
+from autograder import durable
 from autograder.exercises import EXERCISES
 from autograder.repair import Reading, read_file
 
@@ -36,6 +40,7 @@ MAX_FILES = 200e6  # bytes of all files but notebooks together
 MAX_COUNT = 2000  # files
 MAX_NAMED = 20  # files that the notes name
 MAX_CANDIDATES = 20  # notebooks that are looked at where the assignment's own is missing
+_NEW = "new-"  # how a notebook is called that has yet to take the assignment's place; its hash follows
 _STUB = re.compile(r"YOUR (CODE|ANSWER) HERE")
 _HEADING = re.compile(r"^#+ *Exercise (\d[\w.]*)", re.MULTILINE)
 
@@ -59,14 +64,21 @@ def notes(folder: Path, assignment: str) -> Notes:
         folder: the hand-in's.
         assignment: the assignment's name, which is its notebook's.
     """
+    noted_for, found = _noted(folder)
     try:
-        text = (_aside(folder) / NOTES).read_text(encoding="utf-8")
-        written = json.loads(text)
-        if written.pop("sha256") != _hash(folder / f"{assignment}.ipynb"):
-            return Notes()
-        return Notes(tuple(written["repairs"]), written["unreadable"], written["incomplete"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # never cleared, or cut off while it was written
+        return found if noted_for == _hash(folder / f"{assignment}.ipynb") else Notes()
+    except OSError:
         return Notes()
+
+
+def _noted(folder: Path) -> tuple[str, Notes]:
+    """The notes beside a hand-in, and the hash of the notebook that they are of; it is empty where there are none."""
+    try:
+        written = json.loads((_aside(folder) / NOTES).read_text(encoding="utf-8"))
+        found = Notes(tuple(written["repairs"]), written["unreadable"], written["incomplete"])
+        return str(written["sha256"]), found
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # never cleared, or somebody wrote into them
+        return "", Notes()
 
 
 def clear(assignment: str, student: str, notebooks: list[str]) -> None:
@@ -88,7 +100,7 @@ def clear(assignment: str, student: str, notebooks: list[str]) -> None:
         number = len(list(folder.parent.glob(f"{folder.name}.left-out*")))
         folder.rename(folder.with_name(f"{folder.name}.left-out-{number}"))
         folder.mkdir()
-        found = _leave(wanted, None, Notes(unreadable=reason))
+        found = _leave(wanted, None, Notes(unreadable=reason), _stand_in(reason))
     notebooks[:] = [str(wanted)]
     for sentence in (*found.repairs, *([found.unreadable] if found.unreadable else [])):
         log.warning("%s: %s", student, sentence)
@@ -102,6 +114,7 @@ def _clear(folder: Path, wanted: Path) -> Notes:
             path.unlink()
             folder.mkdir(parents=True)
             put_aside.append(f"the folder {_shown(path, path.parent)!r} was a link, and was replaced by an empty one")
+    _complete(wanted)
     before = notes(folder, wanted.stem)
     if wanted.is_dir():
         put_aside.append(_put_aside(wanted, folder, "was a folder"))
@@ -112,17 +125,15 @@ def _clear(folder: Path, wanted: Path) -> Notes:
     put_aside += _timestamp(folder)
     if before != Notes():
         found = dataclasses.replace(before, repairs=(*before.repairs, *put_aside))
-        return before if not put_aside else _leave(wanted, None, found)
+        return before if not put_aside else _note(folder, _hash(wanted), found)
     chosen, reading, why = _choose(folder, wanted)
     unreadable = reading.unreadable or ("" if reading.notebook else f"there is no notebook {wanted.name}")
     found = Notes((*put_aside, *why, *reading.repairs), unreadable, reading.incomplete)
     if unreadable:
-        if wanted.exists():
-            wanted.rename(_free(_make_aside(folder), wanted.name))
-        return _leave(wanted, None, found)
+        return _leave(wanted, None, found, _stand_in(unreadable))
     if chosen != wanted or reading.repairs:
         return _leave(wanted, chosen, found, reading.notebook if reading.repairs else None)
-    return found if found == Notes() else _leave(wanted, None, found)
+    return found if found == Notes() else _note(folder, _hash(wanted), found)
 
 
 def _files(folder: Path) -> Iterator[str]:
@@ -230,34 +241,56 @@ def _claims(notebook: NotebookNode) -> dict[str, list[str]]:
 
 
 def _leave(wanted: Path, original: Path | None, found: Notes, repaired: NotebookNode | None = None) -> Notes:
-    """Leave a hand-in as it is to be graded, and the notes with it.
+    """Leave another notebook in the assignment's place, with the notes; what lay there, and the original, go aside.
 
     Args:
         wanted: the assignment's notebook.
-        original: the notebook that counts, if it is put aside; the one in ``wanted`` stays otherwise.
-        found: the notes. Where nothing is readable, a stand-in that says so takes the notebook's place.
+        original: the notebook that counts, if any does.
+        found: the notes.
         repaired: what stands in the original's place; the same bytes if there is nothing to repair.
     """
     aside = _make_aside(wanted.parent)
-    new = aside / "new"
-    if found.unreadable:
-        cell = nbformat.v4.new_markdown_cell(f"Nothing could be read here: {found.unreadable}", id="unreadable")
-        repaired = nbformat.v4.new_notebook(cells=[cell])
-    if repaired is not None:
-        new.write_text(nbformat.writes(repaired), encoding="utf-8")
+    data = None if repaired is None else nbformat.writes(repaired).encode()
+    number = _hash(original) if data is None else hashlib.sha256(data).hexdigest()
+    new = aside / f"{_NEW}{number}"
+    if data is None:
+        with durable.replacing(new) as part:
+            shutil.copyfile(original, part)
     else:
-        shutil.copyfile(original or wanted, new)
-    # In this order, so that whoever is interrupted finds the notes of a notebook that is there, or none.
-    text = json.dumps({"sha256": _hash(new), **dataclasses.asdict(found)}, indent=1)
-    (aside / "new.json").write_text(text, encoding="utf-8")
-    os.replace(aside / "new.json", aside / NOTES)
-    for path in {original, wanted} if original is not None else ():
-        if path.exists():
-            shutil.copyfile(path, _free(aside, path.name))
-    os.replace(new, wanted)
+        durable.write(new, data)
+    # In this order, so that whoever is interrupted finds the notes of a notebook that is there, or that `_complete` is
+    # about to put there, or none.
+    _note(wanted.parent, number, found)
+    if os.path.lexists(wanted):
+        wanted.rename(_free(aside, wanted.name))
+    new.rename(wanted)
+    durable.sync(wanted.parent)
     if original is not None and original != wanted:
-        original.unlink()
+        original.rename(_free(aside, original.name))
+    durable.sync(aside)
     return found
+
+
+def _complete(wanted: Path) -> None:
+    """Put the notebook into its place that somebody was about to put there, after the one before it had gone aside."""
+    number, _ = _noted(wanted.parent)
+    new = _aside(wanted.parent) / f"{_NEW}{number}"
+    if not os.path.lexists(wanted) and new.is_file() and _hash(new) == number:
+        new.rename(wanted)
+
+
+def _note(folder: Path, number: str, found: Notes) -> Notes:
+    """Write the notes down, for the notebook of a hash."""
+    text = json.dumps({"sha256": number, **dataclasses.asdict(found)}, indent=1)
+    durable.write(_make_aside(folder) / NOTES, text)
+    durable.sync(folder.parent)
+    return found
+
+
+def _stand_in(reason: str) -> NotebookNode:
+    """A notebook in the place of one that cannot be read."""
+    cell = nbformat.v4.new_markdown_cell(f"Nothing could be read here: {reason}", id="unreadable")
+    return nbformat.v4.new_notebook(cells=[cell])
 
 
 def _put_aside(path: Path, folder: Path, why: str) -> str:

@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -234,42 +236,74 @@ def test_no_notebook_at_all_is_said(folder):
     )
 
 
-def test_an_interrupted_clearing_is_made_good(folder, good, monkeypatch):
-    """Is a hand-in the same at the end if clearing it was killed at any of its steps?"""
-    bad = b"\xef\xbb\xbf" + good
-    expected = None
-    for steps in range(12):
+def killed(monkeypatch, steps):
+    """Kill whoever calls the disk after some steps of changing or syncing anything."""
+    left = [steps]
+
+    def instead(call, *arguments, **more):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return call(*arguments, **more)
+
+    for owner, name in ((os, "replace"), (os, "rename"), (os, "fsync"), (intake.shutil, "copyfile")):
+        monkeypatch.setattr(owner, name, partial(instead, getattr(owner, name)))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {NAME: "bad"},
+        {"Gcnn.ipynb": "bad"},
+        {"Gcnn.ipynb": "good"},
+        {NAME: "page"},
+        {NAME: "untouched", "work.ipynb": "bad"},
+    ],
+)
+def test_an_interrupted_clearing_is_made_good(folder, good, untouched, monkeypatch, files):
+    """Is a hand-in the same at the end if clearing it was killed at any of its steps, and is nothing of it lost?"""
+    contents = {"bad": b"\xef\xbb\xbf" + good, "good": good, "page": b"<html>", "untouched": untouched}
+    files = {name: contents[content] for name, content in files.items()}
+    expected = hand_in(folder, **files), (folder / NAME).read_bytes()
+    for steps in range(40):
         for path in sorted(folder.parent.rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()
         folder.mkdir()
-        (folder / "Gcnn.ipynb").write_bytes(bad)
-        left = [steps]
-
-        def killed(call, left=left):
-            def instead(*arguments, **more):
-                left[0] -= 1
-                if left[0] < 0:
-                    raise KeyboardInterrupt
-                return call(*arguments, **more)
-
-            return instead
-
         with monkeypatch.context() as patch:
-            patch.setattr(intake.os, "replace", killed(os.replace))
-            patch.setattr(intake.shutil, "copyfile", killed(intake.shutil.copyfile))
-            patch.setattr(Path, "unlink", killed(Path.unlink))
-            patch.setattr(Path, "write_text", killed(Path.write_text))
+            killed(patch, steps)
             try:
-                hand_in(folder)
-                interrupted = False
+                interrupted = hand_in(folder, **files)
             except KeyboardInterrupt:
-                interrupted = True
-        found = hand_in(folder)
-        assert "byte-order" in " ".join(found.repairs) and not found.unreadable
-        expected = expected or (folder / NAME).read_bytes()
-        assert (folder / NAME).read_bytes() == expected
-        assert bad in aside(folder).values()
-    assert not interrupted
+                interrupted = None
+        assert (hand_in(folder), (folder / NAME).read_bytes()) == expected, steps
+        left = [path.read_bytes() for path in folder.parent.rglob("*") if path.is_file()]
+        assert all(content in left for content in files.values()), steps
+        if interrupted:
+            break
+    assert interrupted and steps > 5
+
+
+@pytest.mark.parametrize("files", [{NAME: b"<html>"}, {NAME: "bad"}, {"Gcnn.ipynb": "good"}])
+def test_nothing_goes_aside_before_its_successor_is_on_the_disk(folder, good, monkeypatch, files):
+    """Are the new notebook, the notes and their folder synced before a notebook is moved, and the folder after it?"""
+    done, rename = [], os.rename
+
+    def renamed(old, new, **more):
+        done.append(f"{Path(old).relative_to(folder.parent)} moved")
+        rename(old, new, **more)
+
+    def synced(file):
+        path = Path(os.readlink(f"/proc/self/fd/{file}"))
+        done.append(re.sub(r"new-\w+|\.\w{8}\.part", "", str(path.relative_to(folder.parent))))
+
+    monkeypatch.setattr(os, "rename", renamed)
+    monkeypatch.setattr(os, "fsync", synced)
+    hand_in(
+        folder, **{name: {"good": good, "bad": b"\xef\xbb\xbf" + good}.get(data, data) for name, data in files.items()}
+    )
+    aside, first = f"{ASSIGNMENT}.left-out", next(i for i, what in enumerate(done) if what.endswith("moved"))
+    assert done[:first] == [f"{aside}/.", aside, f"{aside}/.notes.json", aside, "."]
+    assert ASSIGNMENT in done[first:] and done[-1] == aside
 
 
 STARTS: dict[str, NotebookNode] = {}  # made once
