@@ -282,6 +282,8 @@ class _Collecting:
             what, final = ("replaced", best) if better else (kept, there)
         if there is not None:
             others |= {there.digest, *there.earlier}
+        elif student in self.before and target.is_dir():  # damaged; those that it took the place of are known
+            others |= {*self.before[student].earlier}
         others.discard(final.digest)
         if not self.dry_run:
             self._land(what, chosen, target, final)
@@ -320,6 +322,8 @@ class _Collecting:
             return None
         if known := self.before.get(student):
             known = self._recorded(known)
+            if self._is_damaged(known, target):
+                return None
             if known.digest == new.digest or digest(target) != new.digest:
                 return known
             # It landed, and whoever collected it was interrupted before writing that down.
@@ -338,6 +342,13 @@ class _Collecting:
         earlier = tuple(dict.fromkeys((known.digest, *known.earlier)))
         told = {"name": known.name, "lms": known.lms, "lms_id": known.lms_id}
         return replace(own, **told, times=1 + len(earlier), earlier=earlier)
+
+    def _is_damaged(self, known: HandIn, target: Path) -> bool:
+        """Whether the notebook of a hand-in is gone or empty that was not collected so; a power cut may do that."""
+        wanted = target / f"{ASSIGNMENT}.ipynb"
+        if not known.readable or (wanted.is_file() and wanted.stat().st_size):
+            return False
+        return digest(target) != known.digest  # of several notebooks none has that name until they are looked into
 
     def _by_hand(self, student: str, target: Path) -> HandIn:
         """What somebody has put into a student's place."""

@@ -5,8 +5,6 @@
 
 import dataclasses
 import json
-import os
-import secrets
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from autograder import durable
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.spreadsheet import write_tables
@@ -192,12 +191,7 @@ def write_collected(course: Course, collected: Collected) -> None:
         CourseError: the table cannot.
     """
     path = record_path(course)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        part.write_text(json.dumps(dataclasses.asdict(collected), indent=1) + "\n", encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    durable.write(path, json.dumps(dataclasses.asdict(collected), indent=1) + "\n")
     header = ["student", "name", "status", "handed in (UTC)", "late", "hand-ins", "file", "why", "notes"]
     rows: list[list[str | float]] = [header]
     for hand in collected.hand_ins:

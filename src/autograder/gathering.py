@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from autograder import durable
 from autograder.archives import Member, Refused, TooLarge, has_suffix, is_junk, members, plain
 from autograder.collected import Problem, shown
 from autograder.errors import FULL, CourseError
@@ -242,9 +243,7 @@ def complete(attempt: Attempt, lms: Lms, assignment: str, told: str) -> None:
 
 def write_timestamp(folder: Path, date: datetime) -> None:
     """Write when something was handed in, as nbgrader reads it."""
-    part = folder / ".timestamp.part"
-    part.write_text(f"{date:%Y-%m-%d %H:%M:%S} UTC\n", encoding="utf-8")
-    part.replace(folder / "timestamp.txt")
+    durable.write(folder / "timestamp.txt", f"{date:%Y-%m-%d %H:%M:%S} UTC\n")
 
 
 def digest(folder: Path) -> str:

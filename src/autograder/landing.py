@@ -1,7 +1,8 @@
 """Puts a hand-in into ``submitted/``, whole or not at all, and what it replaces aside.
 
 Everything is made in a folder that begins with a dot, in ``submitted/`` itself so that it is on the same disk, and
-lands by renaming. Two collectings cannot meet; what a killed one left is cleared, or completed, by the next.
+lands by renaming, when it is on the disk: what has landed stays, also after a power cut. Two collectings cannot meet;
+what a killed one left is cleared, or completed, by the next.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from autograder import durable
 from autograder.errors import CourseError
 
 _TEMPORARY = ".collecting-"
@@ -32,6 +34,7 @@ def workplace(submitted: Path, assignment: str) -> Iterator[Path]:
     """
     was_there = submitted.exists()
     submitted.mkdir(parents=True, exist_ok=True)
+    durable.sync(submitted.parent)
     lock = os.open(submitted, os.O_RDONLY)
     try:
         try:
@@ -65,16 +68,20 @@ def land(staged: Path, target: Path) -> None:
 
     Raises:
         CourseError: the student's folder is a link.
+        OSError: the disk is full or damaged; then what lies there is as it was, or the hand-in has landed.
     """
     if target.parent.is_symlink():
         raise CourseError(f"{target.parent} is a link, and links are not followed: remove it and collect again")
+    durable.sync_all(staged.parent)
     if not target.parent.exists():
         # In one step: a folder of a student's without a hand-in in it would be half of something.
         staged.parent.rename(target.parent)
+        durable.sync(target.parent.parent)
         return
     beside = sorted(target.parent.glob(f"{target.name}.left-out*"))
     if not (target.exists() or target.is_symlink() or beside):
         staged.rename(target)
+        durable.sync(target.parent)
         return
     earlier = target.with_name(f"{target.name}.earlier")
     earlier.mkdir(exist_ok=True)
@@ -91,6 +98,8 @@ def land(staged: Path, target: Path) -> None:
         _undo(moving)
         raise
     moving.rename(_done(moving))
+    for folder in (_done(moving), earlier, target.parent):
+        durable.sync(folder)
 
 
 def _settle(moving: Path, assignment: str) -> None:

@@ -18,7 +18,7 @@ _SHOWN = 200  # characters of a name in a note
 _MOST_NOTES = 100
 _PART = 120  # bytes of a file's or folder's name; file systems take 255, and something may be put before or after it
 _WINDOWS = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\..*)?")
-_RESERVED = ("timestamp.txt", ".timestamp.part")  # how nbgrader is told when something was handed in
+_RESERVED = ("timestamp.txt",)  # how nbgrader is told when something was handed in
 
 
 def safe_path(name: str) -> str:

@@ -245,7 +245,7 @@ def test_what_is_put_aside_is_in_nobodys_way(names, unpacked):
     assert sorted(files(shelf).values()) == [b"0", b"1", b"2"]
 
 
-@pytest.mark.parametrize("name", ["timestamp.txt", "TIMESTAMP.TXT", ".timestamp.part", "gcnn.ipynb", "x.IPYNB"])
+@pytest.mark.parametrize("name", ["timestamp.txt", "TIMESTAMP.TXT", "gcnn.ipynb", "x.IPYNB"])
 def test_a_folder_is_in_no_files_way(name, unpacked):
     """Does a folder, packed or not, leave the place of the notebook and of the date free?"""
     shelf = unpacked(zipped((f"{name}/a", b"a"), (f"{name}.zip", zipped(("b", b"b"))), ("deep/" + name + "/c", b"c")))

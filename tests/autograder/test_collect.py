@@ -476,6 +476,58 @@ def test_a_hand_in_that_intake_has_changed_is_still_the_same(collect, root):
     assert (root / "submitted/1/gcnn/gcnn.ipynb").read_text() == "repaired"
 
 
+@pytest.mark.parametrize("damage", ["emptied", "gone"])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_hand_in_whose_notebook_is_lost_is_collected_again(damage, several, collect, root):
+    """Is a notebook that a power cut emptied put in place again by the same download, and is that said?"""
+    names = ("a.ipynb", "b.ipynb") if several else ("gcnn.ipynb",)
+    first = {"ann_1_100_gcnn.ipynb": notebook("first")}
+    download = {f"ann_1_101_{name}": notebook(f"ann's {name}") for name in names} | {
+        "bob_2_102_gcnn.ipynb": notebook("bob")
+    }
+    assert collect(first)[0] == 0 and collect(download)[0] == 0
+    before = submitted(root)
+    code, output, _ = collect(download)
+    assert code == 0 and "0 hand-ins newly collected" in output and submitted(root) == before
+    place = root / "submitted/1/gcnn"
+    if damage == "gone":
+        shutil.rmtree(place)
+        place.mkdir()
+    else:
+        for path in place.iterdir():
+            path.write_bytes(b"")
+    code, output, _ = collect(download)
+    assert code == 0 and "1 hand-in newly collected" in output
+    now = submitted(root)
+    assert {name: now[name] for name in before} == before
+    assert {hand.student: hand.times for hand in read_collected(Course(root)).hand_ins} == {"1": 2, "2": 1}
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_hand_in_is_on_the_disk_before_it_lands(times, collect, root, monkeypatch):
+    """Are its files synced before it gets its name, the folder after it, and the record before it gets its own?"""
+    if times == 2:
+        collect({"ann_1_100_gcnn.ipynb": notebook("first")})
+    done, rename, replace = [], os.rename, os.replace
+
+    def moved(old, new, call):
+        done.append(("moved", Path(new)))
+        call(old, new)
+
+    monkeypatch.setattr(os, "rename", lambda old, new: moved(old, new, rename))
+    monkeypatch.setattr(os, "replace", lambda old, new: moved(old, new, replace))
+    monkeypatch.setattr(os, "fsync", lambda file: done.append(("synced", Path(os.readlink(f"/proc/self/fd/{file}")))))
+    assert collect({"ann_1_101_gcnn.ipynb": notebook("ann"), "ann_1_101_b.txt": b"b"})[0] == 0
+    monkeypatch.undo()
+    student = root / "submitted" / "1"
+    landed = done.index(("moved", student if times == 1 else student / "gcnn"))
+    assert {"gcnn.ipynb", "b.txt", "gcnn"} <= {path.name for what, path in done[:landed] if what == "synced"}
+    recorded = done.index(("moved", root / "collected.json"))
+    assert ("synced", student.parent if times == 1 else student) in done[landed:recorded]
+    what, part = done[recorded - 1]
+    assert what == "synced" and part.name.startswith(".collected.json.")
+
+
 def test_what_lay_there_by_hand_is_not_lost(collect, root):
     """Does a hand-in that somebody put there stay where it is newer, and lie aside where it is older?"""
     for student, date in {"11": "2026-11-05 00:00:00 UTC", "12": "2026-11-01 00:00:00 UTC"}.items():
@@ -741,12 +793,12 @@ def test_a_notebook_in_a_folder_of_its_name(file, collect, root):
         assert not read_collected(Course(root)).hand_ins[0].notes
 
 
-@pytest.mark.parametrize("name", ["timestamp.txt", ".timestamp.part"])
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_folder_in_the_dates_place(name, packed, collect, root):
+def test_a_folder_in_the_dates_place(packed, collect, root):
     """Is a hand-in dated where it holds a folder, packed or not, of the name that the date is written to?"""
     start = BRIGHTSPACE.format(number=11, name="Ann", date="Nov 3, 2026 1130 AM", file="")
-    download = {f"{start}{name}.zip": zipped({"a.txt": b"a"})} if packed else {f"{start}{name}/a.txt": b"a"}
+    name = f"{start}timestamp.txt"
+    download = {f"{name}.zip": zipped({"a.txt": b"a"})} if packed else {f"{name}/a.txt": b"a"}
     code, output, _ = collect({f"{start}gcnn.ipynb": notebook("ann"), **download})
     assert code == 0, output
     kept = "11/gcnn/timestamp of the student.txt/a.txt"
