@@ -14,7 +14,9 @@ a power cut, has lost nothing, and the next run ends as this one would have.
 
 import dataclasses
 import difflib
+import errno
 import hashlib
+import itertools
 import json
 import logging
 import os
@@ -29,6 +31,7 @@ from nbformat import NotebookNode
 from nbgrader.utils import parse_utc
 
 from autograder import durable
+from autograder.errors import FULL
 from autograder.exercises import EXERCISES
 from autograder.repair import Reading, read_file
 
@@ -40,6 +43,13 @@ MAX_FILES = 200e6  # bytes of all files but notebooks together
 MAX_COUNT = 2000  # files
 MAX_NAMED = 20  # files that the notes name
 MAX_CANDIDATES = 20  # notebooks that are looked at where the assignment's own is missing
+_OF_THE_MACHINE = frozenset(
+    {
+        *FULL,
+        *(errno.EIO, errno.ESTALE, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE),
+        *(errno.ENOLCK, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN),
+    }
+)  # errors that nothing handed in causes, and that may be over the next time
 _NEW = "new-"  # how a notebook is called that has yet to take the assignment's place; its hash follows
 _STUB = re.compile(r"YOUR (CODE|ANSWER) HERE")
 _HEADING = re.compile(r"^#+ *Exercise (\d[\w.]*)", re.MULTILINE)
@@ -63,12 +73,12 @@ def notes(folder: Path, assignment: str) -> Notes:
     Args:
         folder: the hand-in's.
         assignment: the assignment's name, which is its notebook's.
+
+    Raises:
+        OSError: the machine cannot read them just now.
     """
     noted_for, found = _noted(folder)
-    try:
-        return found if noted_for == _hash(folder / f"{assignment}.ipynb") else Notes()
-    except OSError:
-        return Notes()
+    return found if noted_for and noted_for == _hash_or_none(folder / f"{assignment}.ipynb") else Notes()
 
 
 def _noted(folder: Path) -> tuple[str, Notes]:
@@ -77,30 +87,37 @@ def _noted(folder: Path) -> tuple[str, Notes]:
         written = json.loads((_aside(folder) / NOTES).read_text(encoding="utf-8"))
         found = Notes(tuple(written["repairs"]), written["unreadable"], written["incomplete"])
         return str(written["sha256"]), found
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # never cleared, or somebody wrote into them
-        return "", Notes()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if _is_of_the_machine(error):
+            raise
+        return "", Notes()  # never cleared, or somebody wrote into them
 
 
 def clear(assignment: str, student: str, notebooks: list[str]) -> None:
     """Clear one hand-in; nbgrader's hook before it converts a submission. Twice is the same as once.
 
     A hand-in that cannot be cleared is put aside as a whole: nbgrader would only log the error, and follow the rest.
+    For what is the machine's trouble no hand-in pays: it stays as it is, and the next run tries again.
 
     Args:
         assignment: the assignment's name, which is its notebook's.
         student: for the log.
-        notebooks: the notebooks that nbgrader found, at least one; it may be missing. Afterwards, the assignment's own.
+        notebooks: the notebooks that nbgrader found, at least one; it may be missing. Afterwards, the assignment's own;
+            none after an error, so that nbgrader, which only logs it, grades nothing that is not cleared.
+
+    Raises:
+        OSError: the disk is full or damaged, or something else is wrong with the machine.
     """
     folder = Path(notebooks[0]).parent
     wanted = folder / f"{assignment}.ipynb"
+    notebooks.clear()
     try:
         found = _clear(folder, wanted)
     except Exception as error:
+        if _is_of_the_machine(error):
+            raise
         reason = f"the hand-in could not be cleared of what must not be copied ({type(error).__name__})"
-        number = len(list(folder.parent.glob(f"{folder.name}.left-out*")))
-        folder.rename(folder.with_name(f"{folder.name}.left-out-{number}"))
-        folder.mkdir()
-        found = _leave(wanted, None, Notes(unreadable=reason), _stand_in(reason))
+        found = _give_up(wanted, reason)
     notebooks[:] = [str(wanted)]
     for sentence in (*found.repairs, *([found.unreadable] if found.unreadable else [])):
         log.warning("%s: %s", student, sentence)
@@ -136,10 +153,45 @@ def _clear(folder: Path, wanted: Path) -> Notes:
     return found if found == Notes() else _note(folder, _hash(wanted), found)
 
 
+def _give_up(wanted: Path, reason: str) -> Notes:
+    """Put a hand-in aside as a whole, with a stand-in and the reason in its place; all of that, or nothing."""
+    folder = wanted.parent
+    places = (folder.with_name(f"{folder.name}.left-out-{number}") for number in itertools.count())
+    whole = next(place for place in places if not os.path.lexists(place))
+    instead = _make_aside(folder) / "instead"
+    shutil.rmtree(instead, ignore_errors=True)
+    instead.mkdir()
+    (instead / wanted.name).write_text(nbformat.writes(_stand_in(reason)), encoding="utf-8")
+    durable.sync_all(instead)
+    found = _note(folder, _hash(instead / wanted.name), Notes(unreadable=reason))
+    folder.rename(whole)
+    try:
+        instead.rename(folder)
+    except BaseException:
+        whole.rename(folder)
+        raise
+    durable.sync(folder.parent)
+    return found
+
+
+def _is_of_the_machine(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in _OF_THE_MACHINE
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """All folders, as `os.walk` gives them, which would pass over what the machine cannot read just now."""
+
+    def raise_the_machines(error: OSError) -> None:
+        if _is_of_the_machine(error):
+            raise error
+
+    return os.walk(folder, onerror=raise_the_machines)
+
+
 def _files(folder: Path) -> Iterator[str]:
     """Put aside what must not be copied; say what it was."""
     room, count = MAX_FILES, 0
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in _walk(folder):
         for path in (Path(parent, name) for name in sorted([*folders, *files])):
             status = path.lstat()
             if stat.S_ISDIR(status.st_mode):
@@ -160,7 +212,9 @@ def _timestamp(folder: Path) -> Iterator[str]:
     if path.is_file():
         try:
             parse_utc(path.read_text(encoding="utf-8").strip())
-        except Exception:  # whatever a damaged text makes the parser raise
+        except Exception as error:  # whatever a damaged text makes the parser raise
+            if _is_of_the_machine(error):
+                raise
             yield _put_aside(path, folder, "was no date")
 
 
@@ -207,7 +261,7 @@ def _choose(folder: Path, wanted: Path) -> tuple[Path, Reading, tuple[str, ...]]
 
 def _candidates(folder: Path, wanted: Path) -> Iterator[Path]:
     """The other notebooks in a hand-in, by their names."""
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in _walk(folder):
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
         for path in (Path(parent, name) for name in files):
             if re.fullmatch(r"[^.].*\.ipynb(\.txt|\.json)?", path.name, re.IGNORECASE | re.DOTALL) and path != wanted:
@@ -326,3 +380,13 @@ def _shown(path: Path, folder: Path) -> str:
 def _hash(path: Path) -> str:
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _hash_or_none(path: Path) -> str:
+    """A file's hash; an empty text where there is no plain file that can be read."""
+    try:
+        return _hash(path)
+    except OSError as error:
+        if _is_of_the_machine(error):
+            raise
+        return ""

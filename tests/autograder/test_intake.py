@@ -1,5 +1,6 @@
 """Tests of autograder.intake: what is left for nbgrader of a hand-in, what is put aside, and what is noted about it."""
 
+import errno
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ from nbformat import NotebookNode
 from autograder import damage, intake
 from autograder.course import Course
 from autograder.damage import complete
+from autograder.errors import CourseError
 from autograder.intake import Notes, clear, notes
 from autograder.notebooks import ASSIGNMENT, as_released
 from autograder.steps import prepared
@@ -236,14 +238,14 @@ def test_no_notebook_at_all_is_said(folder):
     )
 
 
-def killed(monkeypatch, steps):
-    """Kill whoever calls the disk after some steps of changing or syncing anything."""
+def killed(monkeypatch, steps, error=KeyboardInterrupt):
+    """Stop whoever calls the disk after some steps of changing or syncing anything, with an error, once."""
     left = [steps]
 
     def instead(call, *arguments, **more):
         left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
+        if left[0] == -1:
+            raise error
         return call(*arguments, **more)
 
     for owner, name in ((os, "replace"), (os, "rename"), (os, "fsync"), (intake.shutil, "copyfile")):
@@ -304,6 +306,90 @@ def test_nothing_goes_aside_before_its_successor_is_on_the_disk(folder, good, mo
     aside, first = f"{ASSIGNMENT}.left-out", next(i for i, what in enumerate(done) if what.endswith("moved"))
     assert done[:first] == [f"{aside}/.", aside, f"{aside}/.notes.json", aside, "."]
     assert ASSIGNMENT in done[first:] and done[-1] == aside
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EMFILE])
+@pytest.mark.parametrize("place", ["os.fsync", "os.scandir", "intake.read_file", "intake.parse_utc"])
+def test_the_machines_trouble_is_no_hand_ins(folder, good, monkeypatch, number, place):
+    """Is a hand-in as it was after an error of the disk's, is nothing graded, and everything well the next time?"""
+    (folder / "timestamp.txt").write_text("2026-11-25 12:00:00 UTC")
+    (folder / NAME).write_bytes(b"\xef\xbb\xbf" + good)
+    before, found = tree(folder), [str(folder / NAME)]
+
+    def troubled(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        owner, name = place.split(".")
+        patch.setattr({"os": os, "intake": intake}[owner], name, troubled)
+        with pytest.raises(OSError, match=re.escape(os.strerror(number))):
+            clear(assignment=ASSIGNMENT, student="ada", notebooks=found)
+    assert found == []
+    left = tree(folder)
+    assert {path: left.get(path) for path in before} == before
+    found = hand_in(folder)
+    assert not found.unreadable and "byte-order" in found.repairs[0] and len(found.repairs) == 1
+    assert (folder / "timestamp.txt").is_file()
+
+
+def test_notes_that_the_machine_cannot_read_are_not_none(folder, monkeypatch):
+    """Is a stand-in no notebook to be graded where its notes cannot be read just now?"""
+    assert hand_in(folder, **{NAME: b""}).unreadable
+
+    def troubled(*_, **__):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "read_text", troubled)
+    with pytest.raises(OSError, match="Input"):
+        notes(folder, ASSIGNMENT)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENAMETOOLONG, errno.ELOOP])
+def test_trouble_that_a_hand_in_makes_stops_nobody(folder, good, monkeypatch, number):
+    """Is a hand-in put aside as a whole for an error that it may have caused, and kept as it was?"""
+
+    def troubled(_):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(intake, "read_file", troubled)
+        found = hand_in(folder, **{NAME: good, "notes.txt": b"x"})
+    assert "could not be cleared" in found.unreadable
+    whole = folder.with_name(f"{ASSIGNMENT}.left-out-0")
+    assert (whole / NAME).read_bytes() == good and (whole / "notes.txt").is_file()
+    assert hand_in(folder) == found and not (folder / "notes.txt").exists()
+
+
+def test_a_hand_in_that_cannot_be_put_aside_stays(folder, good, monkeypatch):
+    """Where a hand-in cannot be cleared, and a step of putting it aside fails: does it stay, or is it aside whole?"""
+    monkeypatch.setattr(intake, "read_file", lambda path: 1 / 0)
+    (folder / NAME).write_bytes(good)
+    for steps in range(20):
+        with monkeypatch.context() as patch:
+            killed(patch, steps, OSError(errno.ENOSPC, "No space left on device"))
+            try:
+                clear(assignment=ASSIGNMENT, student="ada", notebooks=[str(folder / NAME)])
+                break
+            except OSError:
+                aside = notes(folder, ASSIGNMENT).unreadable
+                place = folder.with_name(f"{ASSIGNMENT}.left-out-0") if aside else folder
+                assert (place / NAME).read_bytes() == good, steps
+    assert steps > 3 and notes(folder, ASSIGNMENT).unreadable
+
+
+def test_nbgrader_grades_nothing_that_is_not_cleared(course, good, monkeypatch):
+    """Where the disk is full while a hand-in is cleared: does nbgrader, which goes on, grade nothing of it?"""
+    folder = course.folder("submitted", "full")
+    folder.mkdir(parents=True)
+    (folder / NAME).write_bytes(b"\xef\xbb\xbf" + good)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(intake, "_clear", full)
+    with pytest.raises(CourseError, match="grading full"):
+        course.autograde("full")
+    assert not course.folder("autograded", "full").exists()
 
 
 STARTS: dict[str, NotebookNode] = {}  # made once
