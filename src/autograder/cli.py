@@ -279,7 +279,7 @@ def grade(
     changed since a submission was graded, you see who gains or loses what before it is entered.
     """
     from autograder import live
-    from autograder.collected import read_missing
+    from autograder.collected import read_missing, shown
     from autograder.exports import write_csv
     from autograder.pipeline import Grading
     from autograder.report import read_class, table
@@ -289,6 +289,11 @@ def grade(
 
     course = _course(root, assignment, sandbox)
     there = course.handed_in()
+    misnamed = [
+        f"the folder '{shown(name)}' in submitted/ is not graded: its name is no UTF-8. Rename it to the student's id"
+        for name in course.misnamed()
+    ]
+    _note(misnamed)
     if unknown := sorted(set(students or ()) - set(there)):
         raise CourseError(f"nothing was handed in by {', '.join(unknown)}; there is {', '.join(there) or 'nobody'}")
     if not there:
@@ -318,7 +323,9 @@ def grade(
     if secret_file(course.root) is None:
         _note([NO_SECRET])
     if grading.failed:
-        raise CourseError(f"could not be entered, try again: {', '.join(grading.failed)}")
+        raise CourseError(f"could not be entered, try again: {', '.join(map(shown, grading.failed))}")
+    if misnamed:
+        raise CourseError("not everybody was graded: " + "; ".join(misnamed))
 
 
 @app.command()

@@ -207,7 +207,14 @@ class Course:
         nbformat.write(notebook, path)
 
     def handed_in(self) -> list[str]:
-        """The students whose submission is there, sorted."""
+        """The students whose submission is there, sorted; without those that `misnamed` gives."""
+        return [name for name in self._submitted() if not _is_no_text(name)]
+
+    def misnamed(self) -> list[str]:
+        """The folders with a submission whose names are no UTF-8, and so no student's id in any gradebook; sorted."""
+        return [name for name in self._submitted() if _is_no_text(name)]
+
+    def _submitted(self) -> list[str]:
         pattern = self.folder("submitted", "*").relative_to(self.root)
         return sorted(path.relative_to(self.root).parts[1] for path in self.root.glob(str(pattern)) if path.is_dir())
 
@@ -372,3 +379,8 @@ class Course:
         url = self.directory.db_url
         with alembic_on_path(), database.in_words(url), Gradebook(url, self.directory.course_id) as gradebook:
             yield gradebook
+
+
+def _is_no_text(name: str) -> bool:
+    """Whether a file's name holds bytes that are no UTF-8."""
+    return any("\udc80" <= c <= "\udcff" for c in name)

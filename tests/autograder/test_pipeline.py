@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -330,6 +331,19 @@ def test_bad_input_is_one_sentence(arguments, sentence, course):
     done = autograder(course, *arguments)
     assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr
     assert rehearsal.snapshot(course) == before
+
+
+def test_a_folder_whose_name_is_no_text_stops_nobody(course):
+    """Is everybody else graded, and is it said what to rename?"""
+    folder = Path(os.fsdecode(os.fsencode(course.root / "submitted") + b"/J\xf6rg"))
+    shutil.copytree(course.folder("submitted", "student-0000"), folder / ASSIGNMENT)
+    try:
+        done = autograder(course, "grade")
+    finally:
+        shutil.rmtree(folder)
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert r"the folder 'J\udcf6rg' in submitted/ is not graded" in done.stderr and "Rename it" in done.stderr
+    assert "student-0000 is unchanged" in done.stdout and "rg is" not in done.stdout
 
 
 def test_a_full_disk_loses_nothing(course, monkeypatch):
