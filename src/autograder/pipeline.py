@@ -301,22 +301,22 @@ class Grading:
         """Enter the results that this run held; one that cannot be used, or is not of now, is its student's failure.
 
         Raises:
-            CourseError: another grading runs, or the gradebook cannot be used.
+            CourseError: another grading runs, or the gradebook cannot be used; what is not entered then stays held.
         """
         with self.pending.alone():
             versions.look_again()
             now = Grading(self.course, self.workers, [])  # hours may have passed until somebody decided
             while self.held:
                 student, seen = next(iter(self.held.items()))
-                del self.held[student]
-                self.counts[HELD] -= 1
                 try:
                     result = now.pending.of(now.job(student)) if self.pending.has(student, seen) else None
                     event = self._failed(student, OVERTAKEN) if result is None else self._land(result)
-                except GradebookError:
-                    raise
                 except Exception as error:  # one must not stop the others
+                    if isinstance(error, GradebookError) or getattr(error, "errno", None) in FULL:
+                        raise
                     event = self._failed(student, f"its result cannot be used ({type(error).__name__}: {error})")
+                del self.held[student]
+                self.counts[HELD] -= 1
                 yield event
 
     def discard_held(self) -> int:

@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from test_held import fails, hand_in_again
+from test_held import TEST, change_source, fails, five_more, hand_in_again
 from test_pipeline import small_course
 from test_unchanged import Hands, earned, grade, is_failed, is_lost, never, passes
 
@@ -25,7 +25,7 @@ from autograder.jobs import Job, work
 from autograder.kernel import Settings
 from autograder.notebooks import ASSIGNMENT
 from autograder.pending import Pending
-from autograder.pipeline import FAILED, LANDED, SKIPPED, Grading
+from autograder.pipeline import FAILED, HELD, LANDED, SKIPPED, Grading
 from autograder.workers import Cluster, Processes, workers
 
 ADA, BOB = "student-0000", "student-0001"
@@ -144,6 +144,18 @@ def test_a_student_whose_result_does_not_fit_keeps_the_earlier_one(course, monke
         f"{BOB}/{ASSIGNMENT}/{name}" for name in ("gcnn.ipynb", "timestamp.txt")
     }
     assert grade(course, never)[1] == {ADA: LANDED, BOB: SKIPPED}
+
+
+def test_a_locked_gradebook_leaves_what_is_held(course):
+    """Where somebody has decided, and the results cannot be entered: is it said once, and are all still held?"""
+    change_source(course, TEST, five_more)
+    grading, kinds = grade(course, passes)
+    assert kinds == {ADA: HELD, BOB: HELD}
+    with locked(course), pytest.raises(CourseError, match="another program is writing it"):
+        list(grading.land_held())
+    assert list(grading.held) == [ADA, BOB] and not grading.failed and grading.counts[HELD] == 2
+    assert {event.kind for event in grading.land_held()} == {LANDED}
+    assert earned(course) == {ADA: 18.0, BOB: 18.0} and grading.counts[HELD] == 0
 
 
 def other_settings(course):
