@@ -12,9 +12,11 @@ Nothing is moved or replaced before what takes its place is on the disk with its
 a power cut, has lost nothing, and the next run ends as this one would have.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import errno
+import fcntl
 import hashlib
 import itertools
 import json
@@ -23,6 +25,7 @@ import os
 import re
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,8 +54,13 @@ _OF_THE_MACHINE = frozenset(
     }
 )  # errors that nothing handed in causes, and that may be over the next time
 _NEW = "new-"  # how a notebook is called that has yet to take the assignment's place; its hash follows
+_TRIES, _WAIT = 3, 0.1  # for a hand-in that another process changes meanwhile; seconds in between
 _STUB = re.compile(r"YOUR (CODE|ANSWER) HERE")
 _HEADING = re.compile(r"^#+ *Exercise (\d[\w.]*)", re.MULTILINE)
+
+
+class Overtaken(OSError):
+    """A hand-in is another one than when it was looked at."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +107,9 @@ def clear(assignment: str, student: str, notebooks: list[str]) -> None:
     A hand-in that cannot be cleared is put aside as a whole: nbgrader would only log the error, and follow the rest.
     For what is the machine's trouble no hand-in pays: it stays as it is, and the next run tries again.
 
+    Nobody is kept from collecting meanwhile, or from clearing the same hand-in. What is put into a place was made of
+    what lies there; otherwise clearing starts again.
+
     Args:
         assignment: the assignment's name, which is its notebook's.
         student: for the log.
@@ -107,20 +118,33 @@ def clear(assignment: str, student: str, notebooks: list[str]) -> None:
 
     Raises:
         OSError: the disk is full or damaged, or something else is wrong with the machine.
+        Overtaken: the hand-in is replaced again and again.
     """
     folder = Path(notebooks[0]).parent
     wanted = folder / f"{assignment}.ipynb"
     notebooks.clear()
     try:
-        found = _clear(folder, wanted)
+        found = _tried(folder, wanted)
     except Exception as error:
-        if _is_of_the_machine(error):
+        if _is_of_the_machine(error) or isinstance(error, Overtaken) or not folder.is_dir():
             raise
         reason = f"the hand-in could not be cleared of what must not be copied ({type(error).__name__})"
         found = _give_up(wanted, reason)
     notebooks[:] = [str(wanted)]
     for sentence in (*found.repairs, *([found.unreadable] if found.unreadable else [])):
         log.warning("%s: %s", student, sentence)
+
+
+def _tried(folder: Path, wanted: Path) -> Notes:
+    """Clear a folder, anew after an error that another process may have caused: files come and go under one's hands."""
+    for _ in range(_TRIES - 1):
+        try:
+            return _clear(folder, wanted)
+        except OSError as error:
+            if _is_of_the_machine(error):
+                raise
+            time.sleep(_WAIT)
+    return _clear(folder, wanted)
 
 
 def _clear(folder: Path, wanted: Path) -> Notes:
@@ -135,6 +159,7 @@ def _clear(folder: Path, wanted: Path) -> Notes:
     before = notes(folder, wanted.stem)
     if wanted.is_dir():
         put_aside.append(_put_aside(wanted, folder, "was a folder"))
+    seen = _seen(wanted)
     files = list(_files(folder))
     put_aside += files[:MAX_NAMED]
     if len(files) > MAX_NAMED:
@@ -142,15 +167,41 @@ def _clear(folder: Path, wanted: Path) -> Notes:
     put_aside += _timestamp(folder)
     if before != Notes():
         found = dataclasses.replace(before, repairs=(*before.repairs, *put_aside))
-        return before if not put_aside else _note(folder, _hash(wanted), found)
+        return _stays(wanted, seen, before if not put_aside else _note(folder, seen.notebook, found))
     chosen, reading, why = _choose(folder, wanted)
     unreadable = reading.unreadable or ("" if reading.notebook else f"there is no notebook {wanted.name}")
     found = Notes((*put_aside, *why, *reading.repairs), unreadable, reading.incomplete)
     if unreadable:
-        return _leave(wanted, None, found, _stand_in(unreadable))
+        return _leave(wanted, seen, None, found, _stand_in(unreadable))
     if chosen != wanted or reading.repairs:
-        return _leave(wanted, chosen, found, reading.notebook if reading.repairs else None)
-    return found if found == Notes() else _note(folder, _hash(wanted), found)
+        return _leave(wanted, seen, chosen, found, reading.notebook if reading.repairs else None)
+    return _stays(wanted, seen, found if found == Notes() else _note(folder, seen.notebook, found))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Seen:
+    """What tells a hand-in from another: a newer one is landed as another folder, or put there as another notebook."""
+
+    folder: tuple[int, int]
+    """Its folder's number, and its disk's."""
+    notebook: str
+    """The hash of the assignment's notebook; empty where there is none that can be read."""
+
+
+def _seen(wanted: Path) -> _Seen:
+    status = wanted.parent.lstat()
+    return _Seen((status.st_ino, status.st_dev), _hash_or_none(wanted))
+
+
+def _stays(wanted: Path, seen: _Seen, found: Notes) -> Notes:
+    """The notes, if the hand-in is still the one that was seen.
+
+    Raises:
+        Overtaken: it is another one.
+    """
+    if _seen(wanted) != seen:
+        raise Overtaken("another hand-in came while this one was looked at")
+    return found
 
 
 def _give_up(wanted: Path, reason: str) -> Notes:
@@ -294,14 +345,20 @@ def _claims(notebook: NotebookNode) -> dict[str, list[str]]:
     return claims
 
 
-def _leave(wanted: Path, original: Path | None, found: Notes, repaired: NotebookNode | None = None) -> Notes:
+def _leave(
+    wanted: Path, seen: _Seen, original: Path | None, found: Notes, repaired: NotebookNode | None = None
+) -> Notes:
     """Leave another notebook in the assignment's place, with the notes; what lay there, and the original, go aside.
 
     Args:
         wanted: the assignment's notebook.
+        seen: the hand-in that was looked at.
         original: the notebook that counts, if any does.
         found: the notes.
         repaired: what stands in the original's place; the same bytes if there is nothing to repair.
+
+    Raises:
+        Overtaken: another hand-in lies there by now, and is as it was.
     """
     aside = _make_aside(wanted.parent)
     data = None if repaired is None else nbformat.writes(repaired).encode()
@@ -314,15 +371,35 @@ def _leave(wanted: Path, original: Path | None, found: Notes, repaired: Notebook
         durable.write(new, data)
     # In this order, so that whoever is interrupted finds the notes of a notebook that is there, or that `_complete` is
     # about to put there, or none.
-    _note(wanted.parent, number, found)
-    if os.path.lexists(wanted):
-        wanted.rename(_free(aside, wanted.name))
-    new.rename(wanted)
-    durable.sync(wanted.parent)
-    if original is not None and original != wanted:
-        original.rename(_free(aside, original.name))
-    durable.sync(aside)
-    return found
+    try:
+        _stays(wanted, seen, found)
+        _note(wanted.parent, number, found)
+        _exchange(wanted, seen, new, original, aside)
+        return _stays(wanted, dataclasses.replace(seen, notebook=number), found)
+    except Overtaken:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def _exchange(wanted: Path, seen: _Seen, new: Path, original: Path | None, aside: Path) -> None:
+    """Move what lies in the assignment's place aside, the new notebook there, and the original aside.
+
+    All of this in the folder that was seen, not in what has its name by now: what lands replaces it as a whole.
+    """
+    place = os.open(wanted.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):  # a file system may have no locks
+            fcntl.flock(place, fcntl.LOCK_EX)  # of two who clear it, one looks again when the other is done
+        _stays(wanted, seen, Notes())
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(wanted.name, _free(aside, wanted.name), src_dir_fd=place)
+        os.rename(new, wanted.name, dst_dir_fd=place)
+        durable.sync(wanted.parent)
+        if original is not None and original != wanted:
+            os.rename(original.relative_to(wanted.parent), _free(aside, original.name), src_dir_fd=place)
+        durable.sync(aside)
+    finally:
+        os.close(place)
 
 
 def _complete(wanted: Path) -> None:

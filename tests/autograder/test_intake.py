@@ -10,7 +10,9 @@ import subprocess
 import sys
 from collections import Counter
 from functools import partial
+from itertools import product
 from pathlib import Path
+from threading import Thread
 
 import nbformat
 import pytest
@@ -23,6 +25,7 @@ from autograder.course import Course
 from autograder.damage import complete
 from autograder.errors import CourseError
 from autograder.intake import Notes, clear, notes
+from autograder.landing import land
 from autograder.notebooks import ASSIGNMENT, as_released
 from autograder.steps import prepared
 
@@ -291,7 +294,7 @@ def test_nothing_goes_aside_before_its_successor_is_on_the_disk(folder, good, mo
     done, rename = [], os.rename
 
     def renamed(old, new, **more):
-        done.append(f"{Path(old).relative_to(folder.parent)} moved")
+        done.append(f"{Path(old).name} moved")
         rename(old, new, **more)
 
     def synced(file):
@@ -390,6 +393,88 @@ def test_nbgrader_grades_nothing_that_is_not_cleared(course, good, monkeypatch):
     with pytest.raises(CourseError, match="grading full"):
         course.autograde("full")
     assert not course.folder("autograded", "full").exists()
+
+
+def repaired(folder, good):
+    """Whether a good notebook lies in a hand-in's place, in a form that every program reads."""
+    cells = nbformat.read(folder / NAME, as_version=4).cells
+    return [cell.source for cell in cells] == [cell.source for cell in nbformat.reads(good, as_version=4).cells]
+
+
+@pytest.mark.parametrize(
+    ("how", "moment"),  # nothing tells a file that somebody writes into by hand from what is just being moved
+    [("landed", "_free"), *product(("landed", "by hand"), ("read_file", "_stand_in", "_note", "_complete"))],
+)
+@pytest.mark.parametrize("files", [{NAME: b"<html>"}, {NAME: b"", "a.ipynb": b"", "b.ipynb": b"<html>"}])
+def test_what_comes_meanwhile_is_what_counts(folder, good, tmp_path, monkeypatch, moment, files, how):
+    """Is a newer hand-in never replaced by what was made of the one before, whenever it comes, and looked at itself?"""
+    bad, came, real = b"\xef\xbb\xbf" + good, [], getattr(intake, moment)
+    newer = {name: b"" for name in files} | {("a.ipynb" if "a.ipynb" in files and how == "landed" else NAME): bad}
+    staged = tmp_path / "staged" / ASSIGNMENT
+    staged.mkdir(parents=True)
+
+    def meanwhile(*arguments):
+        result = real(*arguments)
+        if not came:
+            came.append(True)
+            for name, content in newer.items():
+                ((staged if how == "landed" else folder) / name).write_bytes(content)
+            if how == "landed":
+                land(staged, folder)
+        return result
+
+    monkeypatch.setattr(intake, moment, meanwhile)
+    found = hand_in(folder, **files)
+    assert came and not found.unreadable and "byte-order" in " ".join(found.repairs)
+    assert repaired(folder, good) and bad in aside(folder).values()
+    assert not [name for name in aside(folder) if name.startswith("new-")]
+
+
+def test_a_hand_in_that_is_never_the_same_is_not_graded(folder, good, monkeypatch):
+    """Where a hand-in changes each time that it is looked at, is that an error, and is it left there?"""
+    real, times = intake.read_file, []
+
+    def changed(path):
+        times.append(path)
+        path.write_bytes(b"\xef\xbb\xbf" + good + b" " * len(times))
+        return real(path)
+
+    monkeypatch.setattr(intake, "read_file", changed)
+    (folder / NAME).write_bytes(good)
+    found = [str(folder / NAME)]
+    with pytest.raises(intake.Overtaken):
+        clear(assignment=ASSIGNMENT, student="ada", notebooks=found)
+    assert found == [] and (folder / NAME).read_bytes().endswith(b" ") and len(times) == 3
+
+
+def test_two_may_clear_a_hand_in_at_once(folder, good, monkeypatch):
+    """Is a hand-in that somebody else clears meanwhile, between any two steps, cleared once, and nothing lost?"""
+    bad = b"\xef\xbb\xbf" + good
+    for steps in range(20):
+        for path in sorted(folder.parent.rglob("*"), reverse=True):
+            path.unlink() if path.is_file() else path.rmdir()
+        folder.mkdir()
+        left, other = [steps], Thread(target=hand_in, args=(folder,))
+
+        def meanwhile(call, *arguments, left=left, other=other, **more):
+            left[0] -= 1
+            if left[0] == -1:
+                other.start()
+                other.join(0.5)  # it may have to wait
+            return call(*arguments, **more)
+
+        with monkeypatch.context() as patch:
+            for owner, name in ((os, "rename"), (os, "replace"), (intake, "read_file"), (intake, "_free")):
+                patch.setattr(owner, name, partial(meanwhile, getattr(owner, name)))
+            found = hand_in(folder, **{NAME: bad})
+            if left[0] < 0:
+                other.join()
+        assert "byte-order" in found.repairs[0] and not found.unreadable and repaired(folder, good)
+        assert list(aside(folder).values()) == [bad]
+        assert [path.name for path in folder.parent.iterdir() if "left-out-" in path.name] == []
+        if left[0] >= 0:
+            break
+    assert left[0] >= 0 and steps > 4
 
 
 STARTS: dict[str, NotebookNode] = {}  # made once
