@@ -71,17 +71,17 @@ def collect(
     """
     submitted = course.folder("submitted", "-").parent.parent
     candidates = _candidates(course, lms, pattern, zone_name)
-    before = read_collected(course)
-    count = count or (before.count if before else "latest")
-    if count not in COUNTS:
+    if count not in ("", *COUNTS):
         raise CourseError(f"which hand-in counts? Not {count!r}; there are {', '.join(COUNTS)}")
-    taken = course.handed_in()
-    enrolled = gradebook_roster(course, taken)
-    everybody = enrolled if roster is None else read_roster(roster, taken, tuple(enrolled.students.values()))
     try:
         found = sources(path, candidates)
         system, total = choose(found, candidates)
         with workplace(submitted, ASSIGNMENT) as folder:
+            before = read_collected(course)  # and who has a folder: in here, since both are another collecting's, too
+            count = count or (before.count if before else "latest")
+            taken = course.handed_in()
+            enrolled = gradebook_roster(course, taken)
+            everybody = enrolled if roster is None else read_roster(roster, taken, tuple(enrolled.students.values()))
             collecting = _Collecting(course, system, everybody, enrolled, before, count, dry_run, progress)
             return collecting.run(path, found, folder, total)
     except OSError as error:

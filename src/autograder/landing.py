@@ -17,6 +17,7 @@ from pathlib import Path
 from autograder import durable
 from autograder.errors import CourseError
 
+_LOCK = ".collecting.lock"
 _TEMPORARY = ".collecting-"
 _MOVING = ".moving-"
 
@@ -34,27 +35,59 @@ def workplace(submitted: Path, assignment: str) -> Iterator[Path]:
     """
     was_there = submitted.exists()
     submitted.mkdir(parents=True, exist_ok=True)
-    durable.sync(submitted.parent)
-    lock = os.open(submitted, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CourseError("somebody is collecting into this course: wait until that is done") from error
-        for left in submitted.glob(f"{_TEMPORARY}*"):
-            shutil.rmtree(left)
-        for moving in submitted.glob(f"*/{assignment}.earlier/{_MOVING}*"):
-            _settle(moving, assignment)
-        folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=submitted))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            if not was_there:
-                with contextlib.suppress(OSError):  # something landed in it
-                    submitted.rmdir()
+        durable.sync(submitted.parent)
+        with _alone(submitted):
+            for left in submitted.glob(f"{_TEMPORARY}*"):
+                shutil.rmtree(left)
+            for moving in submitted.glob(f"*/{assignment}.earlier/{_MOVING}*"):
+                _settle(moving, assignment)
+            folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=submitted))
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
     finally:
-        os.close(lock)
+        if not was_there:
+            with contextlib.suppress(OSError):  # something landed in it
+                submitted.rmdir()
+
+
+@contextmanager
+def _alone(submitted: Path) -> Iterator[None]:
+    """Keep others from collecting, on other machines too: a lock on a folder would be this machine's only, on NFS.
+
+    The lock's file is gone afterwards. Whoever has opened it just before that has locked a file that nobody else sees,
+    and takes a new one.
+    """
+    path = submitted / _LOCK
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        try:
+            # Whoever may collect here may lock what a killed collecting of somebody else's has left.
+            with contextlib.suppress(PermissionError):
+                os.fchmod(lock, submitted.stat().st_mode & 0o666)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise CourseError("somebody is collecting into this course: wait until that is done") from error
+            if not _is_at(path, lock):
+                continue
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+        finally:
+            os.close(lock)
+
+
+def _is_at(path: Path, file: int) -> bool:
+    """Whether an open file is the one of a path."""
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
 
 
 def land(staged: Path, target: Path) -> None:

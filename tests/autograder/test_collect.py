@@ -26,9 +26,11 @@ from sqlalchemy.exc import SAWarning
 from typer.testing import CliRunner
 
 from autograder import cli, gathering, intake
+from autograder import collect as module
 from autograder.collected import read_collected
 from autograder.course import Course
 from autograder.errors import CourseError
+from autograder.landing import workplace
 
 BIN = Path(sys.executable).parent
 MOODLE = "{name}_{number}_assignsubmission_file_/{file}"
@@ -1001,14 +1003,53 @@ def test_a_terminal_gets_a_table(collect, monkeypatch, roster):
 
 def test_nobody_else_is_collecting(collect, root):
     """Is a second collecting at the same time refused?"""
-    (root / "submitted").mkdir()
-    lock = os.open(root / "submitted", os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    try:
-        code, _, error = collect({"a_1_101_gcnn.ipynb": notebook("a")})
-    finally:
-        os.close(lock)
+    download = {"a_1_101_gcnn.ipynb": notebook("a")}
+    with workplace(root / "submitted", "gcnn"):
+        # NFS tells other machines of a lock on a plain file that is open for writing, and of no other.
+        lock = root / "submitted" / ".collecting.lock"
+        assert lock.is_file() and not Course(root).handed_in()
+        code, _, error = collect(download)
     assert code == 1 and "somebody is collecting" in error
+    assert not (root / "submitted").exists()
+    lock.parent.mkdir()
+    lock.touch()  # of one that was killed
+    assert collect(download)[0] == 0 and os.listdir(lock.parent) == ["1"]
+
+
+def test_a_lock_that_is_gone_is_none(root, monkeypatch):
+    """Is a lock's file that its holder removes, while somebody else has just opened it, not taken for a lock?"""
+    submitted, flock, held = root / "submitted", fcntl.flock, []
+
+    def late(file, how):
+        if not held:
+            held.append(os.fstat(file).st_ino)
+            (submitted / ".collecting.lock").unlink()
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with workplace(submitted, "gcnn"), pytest.raises(CourseError, match="somebody"), workplace(submitted, "gcnn"):
+        pass
+    assert held and not submitted.exists()
+
+
+def test_a_collecting_between_two_steps_of_another_stays_recorded(collect, root, tmp_path, monkeypatch):
+    """Does the record have everybody where a colleague's collecting begins and ends while one reads its download?"""
+    choose, others = module.choose, []
+
+    def meanwhile(found, candidates):
+        if not others:
+            others.append(tmp_path / "other.zip")
+            others[0].write_bytes(zipped({"ann_1_101_gcnn.ipynb": notebook("ann")}))
+            module.collect(Course(root), others[0])
+        return choose(found, candidates)
+
+    monkeypatch.setattr(module, "choose", meanwhile)
+    code, output, _ = collect({"bob_2_102_gcnn.ipynb": notebook("bob")})
+    assert code == 0, output
+    assert [(hand.student, hand.what) for hand in read_collected(Course(root)).hand_ins] == [
+        ("1", "before"),
+        ("2", "new"),
+    ]
 
 
 @pytest.mark.parametrize("landed", [False, True])
