@@ -167,7 +167,7 @@ def _clear(folder: Path, wanted: Path) -> Notes:
     put_aside += _timestamp(folder)
     if before != Notes():
         found = dataclasses.replace(before, repairs=(*before.repairs, *put_aside))
-        return _stays(wanted, seen, before if not put_aside else _note(folder, seen.notebook, found))
+        return _note_seen(wanted, seen, found) if put_aside else _stays(wanted, seen, before)
     chosen, reading, why = _choose(folder, wanted)
     unreadable = reading.unreadable or ("" if reading.notebook else f"there is no notebook {wanted.name}")
     found = Notes((*put_aside, *why, *reading.repairs), unreadable, reading.incomplete)
@@ -175,7 +175,7 @@ def _clear(folder: Path, wanted: Path) -> Notes:
         return _leave(wanted, seen, None, found, _stand_in(unreadable))
     if chosen != wanted or reading.repairs:
         return _leave(wanted, seen, chosen, found, reading.notebook if reading.repairs else None)
-    return _stays(wanted, seen, found if found == Notes() else _note(folder, seen.notebook, found))
+    return _stays(wanted, seen, found) if found == Notes() else _note_seen(wanted, seen, found)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -369,28 +369,16 @@ def _leave(
             shutil.copyfile(original, part)
     else:
         durable.write(new, data)
-    # In this order, so that whoever is interrupted finds the notes of a notebook that is there, or that `_complete` is
-    # about to put there, or none.
-    try:
-        _stays(wanted, seen, found)
-        _note(wanted.parent, number, found)
-        _exchange(wanted, seen, new, original, aside)
-        return _stays(wanted, dataclasses.replace(seen, notebook=number), found)
-    except Overtaken:
-        new.unlink(missing_ok=True)
-        raise
-
-
-def _exchange(wanted: Path, seen: _Seen, new: Path, original: Path | None, aside: Path) -> None:
-    """Move what lies in the assignment's place aside, the new notebook there, and the original aside.
-
-    All of this in the folder that was seen, not in what has its name by now: what lands replaces it as a whole.
-    """
-    place = os.open(wanted.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        with contextlib.suppress(OSError):  # a file system may have no locks
-            fcntl.flock(place, fcntl.LOCK_EX)  # of two who clear it, one looks again when the other is done
-        _stays(wanted, seen, Notes())
+    with _alone_in(wanted.parent) as place:
+        try:
+            # In this order, so that whoever is interrupted finds the notes of a notebook that is there, or that
+            # `_complete` is about to put there, or none.
+            _note_seen(wanted, seen, found, number)
+            if not new.is_file():
+                raise Overtaken("somebody else has looked at this hand-in meanwhile")
+        except Overtaken:
+            new.unlink(missing_ok=True)
+            raise
         with contextlib.suppress(FileNotFoundError):
             os.rename(wanted.name, _free(aside, wanted.name), src_dir_fd=place)
         os.rename(new, wanted.name, dst_dir_fd=place)
@@ -398,6 +386,17 @@ def _exchange(wanted: Path, seen: _Seen, new: Path, original: Path | None, aside
         if original is not None and original != wanted:
             os.rename(original.relative_to(wanted.parent), _free(aside, original.name), src_dir_fd=place)
         durable.sync(aside)
+    return _stays(wanted, dataclasses.replace(seen, notebook=number), found)
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[int]:
+    """A folder itself, and not what has its name by now: what lands replaces it. Of two who clear it, one waits."""
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):  # a file system may have no locks
+            fcntl.flock(place, fcntl.LOCK_EX)
+        yield place
     finally:
         os.close(place)
 
@@ -408,6 +407,13 @@ def _complete(wanted: Path) -> None:
     new = _aside(wanted.parent) / f"{_NEW}{number}"
     if not os.path.lexists(wanted) and new.is_file() and _hash(new) == number:
         new.rename(wanted)
+
+
+def _note_seen(wanted: Path, seen: _Seen, found: Notes, number: str = "") -> Notes:
+    """Write the notes down, unless they would take the place of another hand-in's; of the notebook that was seen."""
+    _stays(wanted, seen, found)
+    _note(wanted.parent, number or seen.notebook, found)
+    return _stays(wanted, seen, found)
 
 
 def _note(folder: Path, number: str, found: Notes) -> Notes:
