@@ -14,8 +14,6 @@ a power cut, has lost nothing, and the next run ends as this one would have.
 
 import contextlib
 import dataclasses
-import difflib
-import errno
 import fcntl
 import hashlib
 import itertools
@@ -33,10 +31,8 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.utils import parse_utc
 
-from autograder import durable
-from autograder.errors import FULL
-from autograder.exercises import EXERCISES
-from autograder.repair import Reading, read_file
+from autograder import choice, durable
+from autograder.errors import is_of_the_machine
 
 log = logging.getLogger(__name__)
 
@@ -45,18 +41,8 @@ NOTES = "notes.json"
 MAX_FILES = 200e6  # bytes of all files but notebooks together
 MAX_COUNT = 2000  # files
 MAX_NAMED = 20  # files that the notes name
-MAX_CANDIDATES = 20  # notebooks that are looked at where the assignment's own is missing
-_OF_THE_MACHINE = frozenset(
-    {
-        *FULL,
-        *(errno.EIO, errno.ESTALE, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE),
-        *(errno.ENOLCK, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN),
-    }
-)  # errors that nothing handed in causes, and that may be over the next time
 _NEW = "new-"  # how a notebook is called that has yet to take the assignment's place; its hash follows
 _TRIES, _WAIT = 3, 0.1  # for a hand-in that another process changes meanwhile; seconds in between
-_STUB = re.compile(r"YOUR (CODE|ANSWER) HERE")
-_HEADING = re.compile(r"^#+ *Exercise (\d[\w.]*)", re.MULTILINE)
 
 
 class Overtaken(OSError):
@@ -96,7 +82,7 @@ def _noted(folder: Path) -> tuple[str, Notes]:
         found = Notes(tuple(written["repairs"]), written["unreadable"], written["incomplete"])
         return str(written["sha256"]), found
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        if _is_of_the_machine(error):
+        if is_of_the_machine(error):
             raise
         return "", Notes()  # never cleared, or somebody wrote into them
 
@@ -126,7 +112,7 @@ def clear(assignment: str, student: str, notebooks: list[str]) -> None:
     try:
         found = _tried(folder, wanted)
     except Exception as error:
-        if _is_of_the_machine(error) or isinstance(error, Overtaken) or not folder.is_dir():
+        if is_of_the_machine(error) or isinstance(error, Overtaken) or not folder.is_dir():
             raise
         reason = f"the hand-in could not be cleared of what must not be copied ({type(error).__name__})"
         found = _give_up(wanted, reason)
@@ -141,7 +127,7 @@ def _tried(folder: Path, wanted: Path) -> Notes:
         try:
             return _clear(folder, wanted)
         except OSError as error:
-            if _is_of_the_machine(error):
+            if is_of_the_machine(error):
                 raise
             time.sleep(_WAIT)
     return _clear(folder, wanted)
@@ -154,7 +140,9 @@ def _clear(folder: Path, wanted: Path) -> Notes:
         if path.is_symlink():  # the whole hand-in would be somebody else's
             path.unlink()
             folder.mkdir(parents=True)
-            put_aside.append(f"the folder {_shown(path, path.parent)!r} was a link, and was replaced by an empty one")
+            put_aside.append(
+                f"the folder {choice.shown(path, path.parent)!r} was a link, and was replaced by an empty one"
+            )
     _complete(wanted)
     before = notes(folder, wanted.stem)
     if wanted.is_dir():
@@ -168,7 +156,7 @@ def _clear(folder: Path, wanted: Path) -> Notes:
     if before != Notes():
         found = dataclasses.replace(before, repairs=(*before.repairs, *put_aside))
         return _note_seen(wanted, seen, found) if put_aside else _stays(wanted, seen, before)
-    chosen, reading, why = _choose(folder, wanted)
+    chosen, reading, why = choice.choose(folder, wanted)
     unreadable = reading.unreadable or ("" if reading.notebook else f"there is no notebook {wanted.name}")
     found = Notes((*put_aside, *why, *reading.repairs), unreadable, reading.incomplete)
     if unreadable:
@@ -225,24 +213,10 @@ def _give_up(wanted: Path, reason: str) -> Notes:
     return found
 
 
-def _is_of_the_machine(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in _OF_THE_MACHINE
-
-
-def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-    """All folders, as `os.walk` gives them, which would pass over what the machine cannot read just now."""
-
-    def raise_the_machines(error: OSError) -> None:
-        if _is_of_the_machine(error):
-            raise error
-
-    return os.walk(folder, onerror=raise_the_machines)
-
-
 def _files(folder: Path) -> Iterator[str]:
     """Put aside what must not be copied; say what it was."""
     room, count = MAX_FILES, 0
-    for parent, folders, files in _walk(folder):
+    for parent, folders, files in choice.walk(folder):
         for path in (Path(parent, name) for name in sorted([*folders, *files])):
             status = path.lstat()
             if stat.S_ISDIR(status.st_mode):
@@ -264,85 +238,9 @@ def _timestamp(folder: Path) -> Iterator[str]:
         try:
             parse_utc(path.read_text(encoding="utf-8").strip())
         except Exception as error:  # whatever a damaged text makes the parser raise
-            if _is_of_the_machine(error):
+            if is_of_the_machine(error):
                 raise
             yield _put_aside(path, folder, "was no date")
-
-
-def _choose(folder: Path, wanted: Path) -> tuple[Path, Reading, tuple[str, ...]]:
-    """The notebook that counts, what is in it, and why it is that one.
-
-    It is the one of the assignment's name. Where that is missing, cannot be read or is as it was released, another one
-    may be what the student means: the only one that there is, or the one that answers most.
-    """
-    own = read_file(wanted) if wanted.is_file() else Reading()
-    others = sorted(_candidates(folder, wanted), key=lambda path: (-_likeness(path, wanted), path.as_posix()))
-    names = ", ".join(repr(_shown(path, folder)) for path in others[:5]) + (", …" if len(others) > 5 else "")
-    also = (f"{wanted.name} counts, which has the assignment's name; also handed in: {names}",) if others else ()
-    if own.notebook and (not others or _answered(own.notebook) > 0 or not _claims(own.notebook)):
-        return wanted, own, also
-    ranks: dict[Path, tuple[int, int]] = {}
-    reasons: dict[Path, str] = {}
-    for path in others[:MAX_CANDIDATES]:  # each may be large: none is kept
-        reading = read_file(path)
-        if reading.notebook is None:
-            reasons[path] = reading.unreadable
-        elif own.notebook is None or _answered(reading.notebook) > 0:
-            ranks[path] = _recognised(reading.notebook), _answered(reading.notebook)
-    if not ranks and own.notebook:
-        return wanted, own, also
-    if not ranks:
-        reason = own.unreadable or f"there is no notebook {wanted.name}"
-        for path in list(reasons)[:1]:
-            reason += f", and {_shown(path, folder)!r} cannot be read either: {reasons[path]}"
-        return wanted, dataclasses.replace(own, unreadable=reason), ()
-    best = max(ranks, key=lambda path: ranks[path])  # of equals, the first: the one whose name is most alike
-    why = f"there is no notebook {wanted.name}"
-    if own.unreadable:
-        why = f"{wanted.name} cannot be read ({own.unreadable})"
-    elif own.notebook:
-        why = f"{wanted.name} is as it was released"
-    why += f": {_shown(best, folder)!r} counts in its place"
-    if len(ranks) > 1:
-        (recognised, answered), rivals = ranks[best], list(ranks.values()).count(ranks[best])
-        most = "its name is most like the assignment's" if rivals > 1 else "most of the assignment is in it"
-        why += f", of {len(ranks)} notebooks, since {most} ({recognised} exercises, {answered} of them answered)"
-    return best, read_file(best), (why,)
-
-
-def _candidates(folder: Path, wanted: Path) -> Iterator[Path]:
-    """The other notebooks in a hand-in, by their names."""
-    for parent, folders, files in _walk(folder):
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
-        for path in (Path(parent, name) for name in files):
-            if re.fullmatch(r"[^.].*\.ipynb(\.txt|\.json)?", path.name, re.IGNORECASE | re.DOTALL) and path != wanted:
-                yield path
-
-
-def _likeness(path: Path, wanted: Path) -> float:
-    return difflib.SequenceMatcher(None, path.name[:100].lower(), wanted.name.lower()).ratio()
-
-
-def _recognised(notebook: NotebookNode) -> int:
-    """How many exercises of the course a notebook has, by their ids or their headings."""
-    numbers = {number for cell in notebook.cells for number in _HEADING.findall(cell.source[:2000])}
-    claims = _claims(notebook)
-    return sum(exercise.number in numbers or key in claims for key, exercise in EXERCISES.items())
-
-
-def _answered(notebook: NotebookNode) -> int:
-    """How many of the answers that can be told by their ids are no stubs any more."""
-    return sum(any(not _STUB.search(text) for text in texts) for texts in _claims(notebook).values())
-
-
-def _claims(notebook: NotebookNode) -> dict[str, list[str]]:
-    """The texts of the cells that have an answer's id, by the exercise."""
-    claims: dict[str, list[str]] = {}
-    for cell in notebook.cells:
-        name = cell.metadata.get("nbgrader", {}).get("grade_id")
-        if name in EXERCISES:
-            claims.setdefault(name, []).append(cell.source)
-    return claims
 
 
 def _leave(
@@ -431,7 +329,7 @@ def _stand_in(reason: str) -> NotebookNode:
 
 
 def _put_aside(path: Path, folder: Path, why: str) -> str:
-    shown = _shown(path, folder)
+    shown = choice.shown(path, folder)
     path.rename(_free(_make_aside(folder), path.name))
     return f"the file {shown!r} {why}, and was put aside"
 
@@ -454,12 +352,6 @@ def _free(aside: Path, name: str) -> Path:
     return aside / f"{max(numbers, default=-1) + 1}-{name[-60:]}"
 
 
-def _shown(path: Path, folder: Path) -> str:
-    """A file's name as it may be shown: one line of printable characters."""
-    name = path.relative_to(folder).as_posix()
-    return "".join(c if c.isprintable() else "\ufffd" for c in name)[-80:]
-
-
 def _hash(path: Path) -> str:
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -470,6 +362,6 @@ def _hash_or_none(path: Path) -> str:
     try:
         return _hash(path)
     except OSError as error:
-        if _is_of_the_machine(error):
+        if is_of_the_machine(error):
             raise
         return ""

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nbformat import NotebookNode
 
-from autograder import damage, intake
+from autograder import choice, damage, intake
 from autograder.course import Course
 from autograder.damage import complete
 from autograder.errors import CourseError
@@ -312,7 +312,7 @@ def test_nothing_goes_aside_before_its_successor_is_on_the_disk(folder, good, mo
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EMFILE])
-@pytest.mark.parametrize("place", ["os.fsync", "os.scandir", "intake.read_file", "intake.parse_utc"])
+@pytest.mark.parametrize("place", ["os.fsync", "os.scandir", "choice.read_file", "intake.parse_utc"])
 def test_the_machines_trouble_is_no_hand_ins(folder, good, monkeypatch, number, place):
     """Is a hand-in as it was after an error of the disk's, is nothing graded, and everything well the next time?"""
     (folder / "timestamp.txt").write_text("2026-11-25 12:00:00 UTC")
@@ -324,7 +324,7 @@ def test_the_machines_trouble_is_no_hand_ins(folder, good, monkeypatch, number, 
 
     with monkeypatch.context() as patch:
         owner, name = place.split(".")
-        patch.setattr({"os": os, "intake": intake}[owner], name, troubled)
+        patch.setattr({"os": os, "intake": intake, "choice": choice}[owner], name, troubled)
         with pytest.raises(OSError, match=re.escape(os.strerror(number))):
             clear(assignment=ASSIGNMENT, student="ada", notebooks=found)
     assert found == []
@@ -355,7 +355,7 @@ def test_trouble_that_a_hand_in_makes_stops_nobody(folder, good, monkeypatch, nu
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr(intake, "read_file", troubled)
+        patch.setattr(choice, "read_file", troubled)
         found = hand_in(folder, **{NAME: good, "notes.txt": b"x"})
     assert "could not be cleared" in found.unreadable
     whole = folder.with_name(f"{ASSIGNMENT}.left-out-0")
@@ -365,7 +365,7 @@ def test_trouble_that_a_hand_in_makes_stops_nobody(folder, good, monkeypatch, nu
 
 def test_a_hand_in_that_cannot_be_put_aside_stays(folder, good, monkeypatch):
     """Where a hand-in cannot be cleared, and a step of putting it aside fails: does it stay, or is it aside whole?"""
-    monkeypatch.setattr(intake, "read_file", lambda path: 1 / 0)
+    monkeypatch.setattr(choice, "read_file", lambda path: 1 / 0)
     (folder / NAME).write_bytes(good)
     for steps in range(20):
         with monkeypatch.context() as patch:
@@ -408,7 +408,9 @@ def repaired(folder, good):
 @pytest.mark.parametrize("files", [{NAME: b"<html>"}, {NAME: b"", "a.ipynb": b"", "b.ipynb": b"<html>"}])
 def test_what_comes_meanwhile_is_what_counts(folder, good, tmp_path, monkeypatch, moment, files, how):
     """Is a newer hand-in never replaced by what was made of the one before, whenever it comes, and looked at itself?"""
-    bad, came, real = b"\xef\xbb\xbf" + good, [], getattr(intake, moment)
+    bad, came = b"\xef\xbb\xbf" + good, []
+    owner = choice if moment == "read_file" else intake
+    real = getattr(owner, moment)
     newer = {name: b"" for name in files} | {("a.ipynb" if "a.ipynb" in files and how == "landed" else NAME): bad}
     staged = tmp_path / "staged" / ASSIGNMENT
     staged.mkdir(parents=True)
@@ -423,7 +425,7 @@ def test_what_comes_meanwhile_is_what_counts(folder, good, tmp_path, monkeypatch
                 land(staged, folder)
         return result
 
-    monkeypatch.setattr(intake, moment, meanwhile)
+    monkeypatch.setattr(owner, moment, meanwhile)
     found = hand_in(folder, **files)
     assert came and not found.unreadable and "byte-order" in " ".join(found.repairs)
     assert repaired(folder, good) and bad in aside(folder).values()
@@ -432,14 +434,14 @@ def test_what_comes_meanwhile_is_what_counts(folder, good, tmp_path, monkeypatch
 
 def test_a_hand_in_that_is_never_the_same_is_not_graded(folder, good, monkeypatch):
     """Where a hand-in changes each time that it is looked at, is that an error, and is it left there?"""
-    real, times = intake.read_file, []
+    real, times = choice.read_file, []
 
     def changed(path):
         times.append(path)
         path.write_bytes(b"\xef\xbb\xbf" + good + b" " * len(times))
         return real(path)
 
-    monkeypatch.setattr(intake, "read_file", changed)
+    monkeypatch.setattr(choice, "read_file", changed)
     (folder / NAME).write_bytes(good)
     found = [str(folder / NAME)]
     with pytest.raises(intake.Overtaken):
@@ -464,7 +466,7 @@ def test_two_may_clear_a_hand_in_at_once(folder, good, monkeypatch):
             return call(*arguments, **more)
 
         with monkeypatch.context() as patch:
-            for owner, name in ((os, "rename"), (os, "replace"), (intake, "read_file"), (intake, "_free")):
+            for owner, name in ((os, "rename"), (os, "replace"), (choice, "read_file"), (intake, "_free")):
                 patch.setattr(owner, name, partial(meanwhile, getattr(owner, name)))
             found = hand_in(folder, **{NAME: bad})
             if left[0] < 0:
@@ -514,7 +516,7 @@ def test_the_damages_differ_and_are_the_same_for_the_same_seed(source):
 
 def test_a_crash_would_be_seen(source, tmp_path, monkeypatch):
     """Is a hand-in at which a step of the grading stops counted as a crash?"""
-    monkeypatch.setattr(intake, "_choose", lambda folder, wanted: 1 / 0)
+    monkeypatch.setattr(choice, "choose", lambda folder, wanted: 1 / 0)
     hand_in = damage.Damaged({NAME: b""}, ("empty",))
     outcome = damage.examine(hand_in, source, tmp_path / "one")
     assert outcome.kind == "crash" and "could not be cleared" in outcome.why[0]
