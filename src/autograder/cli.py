@@ -432,7 +432,7 @@ def secret(root: Root = Path(".")) -> None:
     try:
         create_secret(path)
     except FileExistsError as error:
-        read_secret(root)  # says what to do if it is empty
+        read_secret(path.parent)  # says what to do if it is empty
         raise CourseError(f"{path} is there already; another one would change what later gradings draw") from error
     except OSError as error:
         raise CourseError(f"{path} could not be written: {error.strerror}") from error
@@ -507,8 +507,8 @@ def doctor(root: Root = Path(".")) -> None:
             try:
                 read_secret(course.root)
                 rows.append(Row("secret", True, str(found)))
-            except CourseError as error:
-                what, _, todo = str(error).partition(". ")
+            except OSError as error:
+                what, _, todo = str(error.strerror).partition(". ")
                 rows.append(Row("secret", False, what, todo))
         elif course.handed_in():
             rows.append(Row("secret", False, "there is none", NO_SECRET))

@@ -1,17 +1,19 @@
 """The course's secret: the seed of what hidden tests draw, in a file that the instructor creates once."""
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
 
-from autograder import durable
-from autograder.errors import CourseError
-
 SECRET_NAME = ".course-secret"
 PUBLIC_SECRET = "a fixed secret for tests and the demo: a course that counts makes its own with `make secret`"
+EMPTY = (
+    "the course's secret is empty, and anybody can compute what hidden tests draw. Put your copy of it back; if there "
+    "never was one, remove the file and run `autograder secret`"
+)
 
 _handed_over: ContextVar[str | None] = ContextVar("_handed_over", default=None)
 
@@ -40,15 +42,13 @@ def create_secret(path: Path) -> None:
         except BaseException:
             path.unlink()
             raise
-    durable.sync(path.parent)
 
 
 def read_secret(here: Path | None = None) -> str:
     """The secret that holds here: one that was handed over, else that of `secret_file`, else a public one.
 
     Raises:
-        OSError: ``$GCNN_COURSE_SECRET`` names a file that cannot be read.
-        CourseError: the file is empty: whoever guesses that knows what is drawn.
+        OSError: the file is empty, so that anybody knows what is drawn, or ``$GCNN_COURSE_SECRET`` names none.
     """
     if (text := _handed_over.get()) is not None:
         return text
@@ -56,10 +56,7 @@ def read_secret(here: Path | None = None) -> str:
     if path is None:
         return PUBLIC_SECRET
     if not (text := path.read_text().strip()):
-        raise CourseError(
-            f"{path} is empty, and anybody can compute what hidden tests draw from nothing. Put the course's secret "
-            "back from where you keep a copy; if there never was one, remove the file and run `autograder secret`"
-        )
+        raise OSError(errno.ENODATA, EMPTY, str(path))
     return text
 
 

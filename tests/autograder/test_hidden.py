@@ -3,13 +3,14 @@
 import errno
 import os
 import stat
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 
 from autograder import hidden, secret
-from autograder.errors import CourseError
 from gcnn.data import MnistRotDataset
 
 
@@ -111,8 +112,12 @@ def test_no_empty_secret_is_left_or_used(tmp_path, monkeypatch):
             secret.create_secret(path)
     assert not path.exists()
     path.write_text("\n")
-    with pytest.raises(CourseError, match=r"is empty.*autograder secret"):
+    with pytest.raises(OSError, match=r"is empty.*autograder secret"):
         hidden.generator("layer")
+    command = [sys.executable, "-m", "autograder.cli", "secret", "--root", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "is empty" in done.stderr and str(path) in done.stderr and path.read_text() == "\n"
 
 
 def test_a_secret_is_not_written_through_a_link(tmp_path):
