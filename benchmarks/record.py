@@ -54,8 +54,8 @@ def timings(name: str, done: list[dict[str, object]], earlier: list[dict[str, ob
             continue
         row = results.over_seeds(name, [one["seconds"] for one in ones], f"seconds of train_model, {machine}")
         peaks = [one["gflops"] for one in ones if "gflops" in one]
-        found[machine] = {**row, "machine": machine, "made": max(one["made"] for one in ones)}
-        found[machine]["gflops"] = round(statistics.mean(peaks)) if peaks else None
+        about = {"machine": machine, "made": max(one["made"] for one in ones)}
+        found[machine] = {**row, **about, "gflops": round(statistics.mean(peaks)) if peaks else None}
     ordered = sorted(found.values(), key=lambda row: row["spread"]["n"], reverse=True)
     return [{**row, "name": f"{name}.{place}" if place else name} for place, row in enumerate(ordered)]
 

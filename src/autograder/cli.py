@@ -530,14 +530,16 @@ def main() -> None:
     logging.getLogger("autograder").addHandler(logging.NullHandler())
     try:
         app()
-    except (CourseError, OSError) as error:
+    except CourseError as error:
         said = str(error)
-        if isinstance(error, OSError):
-            if error.errno is None:
-                raise
-            said = f"{in_words(error)}. Put that right, and run the same command again"
-        Console(stderr=True).print(f"[red]error:[/] {escape(said)}", highlight=False, soft_wrap=True)
-        sys.exit(1)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        said = f"{in_words(error)}. Put that right, and run the same command again"
+    else:
+        return
+    Console(stderr=True).print(f"[red]error:[/] {escape(said)}", highlight=False, soft_wrap=True)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from autograder.collected import (
     write_collected,
 )
 from autograder.course import Course
-from autograder.errors import FULL, CourseError
+from autograder.errors import CourseError, is_full
 from autograder.gathering import Attempt, Progress, choose, complete, digest, gather, sources, write_timestamp
 from autograder.intake import notes
 from autograder.landing import land, workplace
@@ -85,7 +85,7 @@ def collect(
             collecting = _Collecting(course, system, everybody, enrolled, before, count, dry_run, progress)
             return collecting.run(path, found, folder, total)
     except OSError as error:
-        if error.errno in FULL:
+        if is_full(error):
             raise CourseError(
                 "the disk is full. What was collected so far is whole, and nothing else was changed: "
                 "make room, and collect again"

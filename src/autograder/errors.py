@@ -15,6 +15,11 @@ OF_THE_MACHINE = frozenset(
 """Numbers of the errors that nothing handed in causes, and that may be over the next time."""
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether an error is that of a full disk."""
+    return getattr(error, "errno", None) in FULL
+
+
 def is_of_the_machine(error: BaseException) -> bool:
     """Whether an error is the machine's trouble, and no hand-in's fault."""
     return isinstance(error, OSError) and error.errno in OF_THE_MACHINE

@@ -16,7 +16,7 @@ from typing import TypeVar
 from autograder import durable
 from autograder.archives import Member, Refused, TooLarge, has_suffix, is_junk, members, plain
 from autograder.collected import Problem, shown
-from autograder.errors import FULL, CourseError
+from autograder.errors import CourseError, is_full
 from autograder.lms import Lms, Named, detect, utc, zone
 from autograder.shelf import Shelf
 
@@ -202,7 +202,7 @@ def _alone(attempt: Attempt) -> Iterator[None]:
     except TooLarge as error:
         attempt.error = str(error)
     except OSError as error:
-        if error.errno in FULL:
+        if is_full(error):
             raise
         attempt.error = f"cannot be put in place ({error.strerror or type(error).__name__})"
     if attempt.error:

@@ -19,7 +19,7 @@ from typing import Any
 import nbformat
 
 from autograder.current import EVIDENCE, other_files
-from autograder.errors import FULL
+from autograder.errors import is_full
 from autograder.intake import UNREADABLE
 from autograder.judge import Outcome
 from autograder.kernel import Settings
@@ -165,7 +165,7 @@ def work(job: Job) -> Result:
     except SandboxUnavailable:
         raise
     except Exception as error:  # a mistake of ours: this submission waits for a person, the others go on
-        if getattr(error, "errno", None) in FULL:
+        if is_full(error):
             raise
         return failed(job, error)
 

@@ -21,7 +21,7 @@ from nbgrader.api import MissingEntry
 
 from autograder import current, intake, releases, versions
 from autograder.course import Course
-from autograder.errors import FULL, CourseError, GradebookError, in_words
+from autograder.errors import CourseError, GradebookError, in_words, is_full
 from autograder.jobs import Job, Result, digest, pack, spoilt, trouble
 from autograder.judge import Outcome
 from autograder.notebooks import ASSIGNMENT, role
@@ -189,7 +189,7 @@ class Grading:
                 if unchanged and (self._has_another_date(student) or self._is_to_be_written_again(job, earlier)):
                     result = _again(job, earlier)
             except Exception as error:  # one hand-in must not stop the others
-                if isinstance(error, CourseError) or getattr(error, "errno", None) in FULL:
+                if isinstance(error, CourseError) or is_full(error):
                     raise
                 self._events.append(self._failed(student, f"it could not be read ({type(error).__name__}: {error})"))
                 yield None
@@ -312,7 +312,7 @@ class Grading:
                     result = now.pending.of(now.job(student)) if self.pending.has(student, seen) else None
                     event = self._failed(student, OVERTAKEN) if result is None else self._land(result)
                 except Exception as error:  # one must not stop the others
-                    if isinstance(error, GradebookError) or getattr(error, "errno", None) in FULL:
+                    if isinstance(error, GradebookError) or is_full(error):
                         raise
                     event = self._failed(student, f"its result cannot be used ({type(error).__name__}: {error})")
                 del self.held[student]

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from autograder.errors import FULL, CourseError
+from autograder.errors import CourseError, is_full
 from autograder.jobs import Job, Result, failed, lost, work
 from autograder.sandbox import SandboxUnavailable, clean_up_stale
 from autograder.versions import code_version
@@ -153,7 +153,7 @@ class Processes:
                     except SandboxUnavailable:
                         raise
                     except Exception as error:  # on the way here, for one: the others go on
-                        if getattr(error, "errno", None) in FULL:
+                        if is_full(error):
                             raise
                         result = failed(job, error)
                     if own is not pool:
