@@ -155,9 +155,12 @@ def _execute(sources: list[str], limit: float, say: Callable[..., None]) -> None
     manager = AsyncKernelManager(kernel_spec_manager=ThisPython())
 
     def end(*_: Any) -> None:
-        """End at once, and the kernel as well: it would go on without us."""
-        if getattr(manager.provisioner, "process", None) is not None:
-            manager.provisioner.process.kill()
+        """End, and the kernel first: it would go on without us."""
+        kernel = getattr(manager.provisioner, "process", None)
+        if kernel is not None:
+            kernel.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                kernel.wait(timeout=_GRACE / 2)  # gone with its memory before the check says that it has stopped
         os._exit(1)
 
     signal.signal(signal.SIGTERM, end)
