@@ -159,7 +159,7 @@ def _execute(sources: list[str], limit: float, say: Callable[..., None]) -> None
         kernel = getattr(manager.provisioner, "process", None)
         if kernel is not None:
             kernel.kill()
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            with contextlib.suppress(subprocess.TimeoutExpired):  # before `_program` loses patience
                 kernel.wait(timeout=_GRACE / 2)  # gone with its memory before the check says that it has stopped
         os._exit(1)
 
